@@ -1,0 +1,203 @@
+"""Every artifact's schema, in one place, checked when it is written and when it is read.
+
+Artifacts are byte-deterministic (fixed row order, no times, no host names) and appear whole or
+not at all: they are written under a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from stages.errors import InputError
+
+FORMAT_VERSION = b"1"
+
+
+def _schema(title: str, **columns: tuple[pa.DataType, str]) -> pa.Schema:
+    """A schema whose metadata carries the format version and each column's meaning."""
+    fields = [
+        pa.field(name, kind, nullable=False, metadata={"description": meaning})
+        for name, (kind, meaning) in columns.items()
+    ]
+    return pa.schema(fields, metadata={"artifact": title, "format_version": FORMAT_VERSION})
+
+
+_ARCHITECTURE = (pa.string(), "canonical id of the architecture")
+_SEED = (pa.int32(), "index of the repetition, from 0")
+
+BENCHMARK = _schema(
+    "benchmark",
+    architecture=_ARCHITECTURE,
+    encoding=(pa.list_(pa.field("item", pa.int8(), nullable=False)), "operation index of each edge"),
+)  # followed by one float64 column per target, in percent
+IMAGES = _schema(
+    "images",
+    pixels=(pa.binary(), "one RGB image, uint8, height x width x 3, row-major"),
+    height=(pa.int32(), "pixels"),
+    width=(pa.int32(), "pixels"),
+)
+ARCHITECTURES = _schema(
+    "architectures",
+    role=(pa.string(), "label: its accuracy may be used by the task search; evaluate: never"),
+    position=(pa.int32(), "rank in the seeded permutation of its role, from 0; a sample is a prefix"),
+    architecture=_ARCHITECTURE,
+)
+SCORES = _schema(
+    "scores",
+    proxy=(pa.string(), "name of the proxy in params.yaml"),
+    seed=_SEED,
+    position=(pa.int32(), "rank in the sample"),
+    architecture=_ARCHITECTURE,
+    score=(pa.float64(), "higher is better; -inf when the training diverged"),
+    status=(pa.string(), "ok or diverged"),
+    losses=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "training loss at each iteration"),
+)
+CORRELATION = _schema(
+    "correlation",
+    proxy=(pa.string(), "name of the proxy"),
+    target=(pa.string(), "column of the benchmark that the scores are compared with"),
+    seeds=(pa.string(), "one seed's index, or 'mean': the scores averaged over all seeds"),
+    architectures=(pa.int32(), "n, the number of architectures compared"),
+    diverged=(pa.int32(), "how many of them diverged (ranked last)"),
+    spearman_rho=(pa.float64(), "Spearman's rank correlation between score and accuracy"),
+    rho_low=(pa.float64(), "lower end of rho's 95 % bootstrap interval over architectures"),
+    rho_high=(pa.float64(), "upper end"),
+    kendall_tau=(pa.float64(), "Kendall's tau-b"),
+    top_share=(pa.float64(), "share of the true top 5 % found in the predicted top 10 %"),
+)
+CONVERGENCE = _schema(
+    "convergence",
+    proxy=(pa.string(), "name of the proxy"),
+    target=(pa.string(), "column of the benchmark"),
+    iteration=(pa.int32(), "training iterations done"),
+    spearman_rho=(pa.float64(), "rho of the negated training loss at that iteration, averaged over seeds"),
+)
+TRIALS = _schema(
+    "trials",
+    trial=(pa.int32(), "order of evaluation, from 0"),
+    generation=(pa.string(), "initial: drawn at random; child: mutated"),
+    fitness=(pa.float64(), "rho on the labelled architectures"),
+    best_fitness=(pa.float64(), "best fitness so far"),
+    task=(pa.string(), "the task, as JSON"),
+)
+TRAJECTORY = _schema(
+    "trajectory",
+    algorithm=(pa.string(), "ageing_evolution or random_search"),
+    seed=_SEED,
+    evaluation=(pa.int32(), "proxy evaluations done, from 1"),
+    architecture=_ARCHITECTURE,
+    score=(pa.float64(), "its score"),
+    best_architecture=(pa.string(), "the best-scored architecture so far"),
+    best_accuracy_percent=(pa.float64(), "its true accuracy"),
+    best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
+    regret_percent=(pa.float64(), "accuracy of the benchmark's optimum minus its accuracy"),
+)
+HISTORY = _schema(
+    "history",
+    role=(pa.string(), "found: the search's answer; random: an architecture of the sample"),
+    epoch=(pa.int32(), "from 1"),
+    learning_rate=(pa.float64(), "at the epoch's start"),
+    train_loss=(pa.float64(), "cross-entropy, mean over the epoch"),
+    train_accuracy_percent=(pa.float64(), "mean over the epoch"),
+    validation_accuracy_percent=(pa.float64(), "after the epoch"),
+)
+
+
+@contextmanager
+def whole_or_not_at_all(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`, renamed to `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check(table_schema: pa.Schema, schema: pa.Schema, path: Path) -> None:
+    """Compare names and types; only a benchmark may have further columns, all of them float64."""
+    found = {field.name: field.type for field in table_schema}
+    wanted = {field.name: field.type for field in schema}
+    extra = {name: kind for name, kind in found.items() if name not in wanted}
+    wrong = [name for name, kind in wanted.items() if found.get(name) != kind]
+    if schema is not BENCHMARK:
+        wrong += extra
+    wrong += [name for name, kind in extra.items() if kind != pa.float64()]
+    if wrong:
+        title = schema.metadata[b"artifact"].decode()
+        raise InputError(f"{path}: column {wrong[0]!r} does not fit the {title} schema; delete the file and re-run")
+
+
+def write_parquet(table: pa.Table, schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a table under its schema; `metadata` adds provenance, such as software versions."""
+    _check(table.schema, schema, path)
+    fields = [schema.field(f.name) if f.name in schema.names else f for f in table.schema]
+    full = pa.schema(fields, metadata={**schema.metadata, **(metadata or {})})
+    with whole_or_not_at_all(path) as temporary:
+        pq.write_table(pa.table(table.columns, schema=full), temporary, compression="zstd")
+
+
+def write_rows(rows: list[dict[str, Any]], schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """`write_parquet` for a list of rows."""
+    write_parquet(pa.Table.from_pylist(rows, schema=schema), schema, path, metadata)
+
+
+def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table and check it against its schema."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and re-run") from error
+    _check(table.schema, schema, path)
+    return table
+
+
+def target_columns(benchmark: pa.Table) -> list[str]:
+    """The benchmark's accuracy columns."""
+    return [name for name in benchmark.column_names if name not in BENCHMARK.names]
+
+
+def check_target(benchmark: pa.Table, target: str, path: Path) -> None:
+    """Raise an InputError unless the benchmark has the target."""
+    targets = target_columns(benchmark)
+    if target not in targets:
+        raise InputError(f"{path}: no target {target!r}; this source has {', '.join(targets)}")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text artifact (JSON, YAML, CSV, HTML)."""
+    with whole_or_not_at_all(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write JSON with a stable layout."""
+    write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", path)
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); delete it and re-run") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """Read YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not readable as YAML ({reason})") from error

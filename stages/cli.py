@@ -1,0 +1,84 @@
+"""What every stage's command line has in common: the log, the progress bar, errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from stages.errors import InputError
+
+T = TypeVar("T")
+logger = logging.getLogger("stages")
+
+
+def stage_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the options that all stages share."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--log", type=Path, help="write the log here (default: standard error)")
+    return parser
+
+
+def json_argument(text: str) -> Any:
+    """An argparse type for the parameters a rule passes as JSON."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
+
+
+def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
+    """Run a stage: bad input ends in one line and exit code 2; a traceback is a bug, and logged."""
+    args = parser.parse_args()
+    if args.log:
+        args.log.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(args.log, mode="w") if args.log else logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.info("%s", " ".join(sys.orig_argv))
+    hashes = source_hashes()
+    try:
+        main(args)
+        check_unedited(hashes)
+    except InputError as error:
+        if args.log:
+            logger.error("%s", error)
+        sys.exit(f"error: {error}")
+    except Exception:
+        logger.exception("unexpected error")
+        raise
+    logger.info("done")
+
+
+def source_hashes() -> dict[str, str]:
+    """The hash of every source file in stages/."""
+    files = Path(__file__).parent.rglob("*.py")
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def check_unedited(before: dict[str, str]) -> None:
+    """Fail when a module in use was edited since: Snakemake would credit the result to the new code."""
+    now = source_hashes()
+    for module in sys.modules.values():
+        path = getattr(module, "__file__", None)
+        if path in before and now.get(path) != before[path]:
+            raise InputError(f"{path} was edited while this job ran; run it again")
+
+
+def track(items: Iterable[T], description: str, total: int, unit: str = "architecture") -> Iterator[T]:
+    """Iterate with a bar on a terminal; elsewhere, a log line at every tenth of the way."""
+    with tqdm(items, description, total, leave=False, disable=not sys.stderr.isatty(), unit=unit) as bar:
+        for done, item in enumerate(bar, start=1):
+            yield item
+            if done == total or done % max(1, total // 10) == 0:
+                logger.info("%s: %d of %d", description, done, total)

@@ -1,0 +1,136 @@
+"""Compare every proxy's scores with the true accuracies of the evaluated architectures.
+
+Spearman's rho with a 95 % bootstrap confidence interval, Kendall's tau, and the share of the true
+top 5 % found in the predicted top 10 %: per proxy, per repetition and on the mean score, for every
+target of the benchmark. Signs are kept: a proxy that ranks backwards shows a negative rho.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import bootstrap, kendalltau
+
+from stages import artifacts
+from stages.cli import json_argument, logger, run, stage_parser
+from stages.reproducibility import rng
+from stages.statistics import spearman
+
+RESAMPLES = 1000
+
+
+def interval(scores: np.ndarray, accuracies: np.ndarray, seed: int) -> tuple[float, float]:
+    """Rho's 95 % percentile bootstrap interval over architectures."""
+    low, high = bootstrap(
+        (scores, accuracies), spearman, paired=True, vectorized=True, n_resamples=RESAMPLES,
+        method="percentile", rng=rng(seed, "bootstrap"),
+    ).confidence_interval  # fmt: skip
+    return float(low), float(high)
+
+
+def top_share(scores: np.ndarray, accuracies: np.ndarray) -> float:
+    """Share of the truly best 5 % that the predicted best 10 % contain."""
+    n = len(scores)
+    best = np.argsort(-accuracies, kind="stable")[: max(1, n // 20)]
+    predicted = np.argsort(-scores, kind="stable")[: max(1, n // 10)]
+    return len(np.intersect1d(best, predicted)) / len(best)
+
+
+def score_matrices(scores: pa.Table) -> Iterator[tuple[str, list[str], np.ndarray, list[list[float]]]]:
+    """Per proxy: name, architectures, scores (seeds, n), and loss curves seed by seed."""
+    for proxy in pc.unique(scores["proxy"]).to_pylist():
+        table = scores.filter(pc.equal(scores["proxy"], proxy)).sort_by([("seed", "ascending"), ("position", "ascending")])
+        seeds = len(pc.unique(table["seed"]))
+        ids = table["architecture"].to_pylist()
+        matrix = table["score"].to_numpy().reshape(seeds, -1)  # (seeds, n)
+        yield proxy, ids[: matrix.shape[1]], matrix, table["losses"].to_pylist()
+
+
+def correlations(scores: pa.Table, benchmark: pa.Table, seed: int) -> list[dict[str, Any]]:
+    """The rows of `artifacts.CORRELATION`."""
+    rows = []
+    index = {a: i for i, a in enumerate(benchmark["architecture"].to_pylist())}
+    for proxy, ids, matrix, _ in score_matrices(scores):
+        repetitions = {str(i): row for i, row in enumerate(matrix)} | {"mean": matrix.mean(axis=0)}
+        for target in artifacts.target_columns(benchmark):
+            accuracies = benchmark[target].to_numpy()[[index[a] for a in ids]]
+            for name, values in repetitions.items():
+                rho = float(spearman(values, accuracies))
+                low, high = interval(values, accuracies, seed)
+                tau = float(kendalltau(values, accuracies).statistic)
+                diverged = int(np.isneginf(values).sum())
+                row = (proxy, target, name, len(ids), diverged, rho, low, high, tau, top_share(values, accuracies))
+                rows.append(dict(zip(artifacts.CORRELATION.names, row, strict=True)))
+    return rows
+
+
+def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
+    """Rho of the negated training loss after each iteration, averaged over seeds."""
+    truth = dict(zip(benchmark["architecture"].to_pylist(), benchmark[target].to_pylist(), strict=True))
+    rows = []
+    for proxy, ids, matrix, curves in score_matrices(scores):
+        losses = np.array(curves).reshape(*matrix.shape, -1)  # (seeds, n, iterations); 0 for baselines
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        accuracies = np.array([truth[a] for a in ids])[None, :, None]
+        rhos = spearman(-losses, np.broadcast_to(accuracies, losses.shape), axis=1).mean(axis=0)
+        rows += [
+            dict(zip(artifacts.CONVERGENCE.names, (proxy, target, i, float(rho)), strict=True))
+            for i, rho in enumerate(rhos, start=1)
+        ]
+    return rows
+
+
+def headline(rows: list[dict[str, Any]], target: str) -> dict[str, Any]:
+    """metrics.json: per proxy, on the primary target and the mean over seeds."""
+    return {
+        row["proxy"]: {
+            "rho": round(row["spearman_rho"], 4),
+            "rho_low": round(row["rho_low"], 4),
+            "rho_high": round(row["rho_high"], 4),
+            "tau": round(row["kendall_tau"], 4),
+            "top_share": round(row["top_share"], 4),
+            "architectures": row["architectures"],
+        }
+        for row in rows
+        if row["target"] == target and row["seeds"] == "mean"
+    }
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")
+    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
+    parser.add_argument("--params", type=json_argument, required=True, help='{"target": ...}')
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--correlation", type=Path, required=True, help="written")
+    parser.add_argument("--convergence", type=Path, required=True, help="written")
+    parser.add_argument("--plot", type=Path, required=True, help="written: convergence as CSV for dvc plots")
+    parser.add_argument("--metrics", type=Path, required=True, help="written")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    target = args.params["target"]
+    scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
+    benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
+    artifacts.check_target(benchmark, target, args.benchmark)
+    rows = correlations(scores, benchmark, args.seed)
+    curve = convergence(scores, benchmark, target)
+    for row in rows:
+        logger.info("%(proxy)s %(target)s seeds %(seeds)s: rho %(spearman_rho).3f (n = %(architectures)d)", row)
+    artifacts.write_rows(rows, artifacts.CORRELATION, args.correlation)
+    artifacts.write_rows(curve, artifacts.CONVERGENCE, args.convergence)
+    lines = [f"{r['proxy']},{r['iteration']},{r['spearman_rho']:.4f}" for r in curve if math.isfinite(r["spearman_rho"])]
+    artifacts.write_text("\n".join(["proxy,iteration,spearman_rho", *lines, ""]), args.plot)
+    artifacts.write_json(headline(rows, target), args.metrics)
+
+
+if __name__ == "__main__":
+    run(arguments(), main)

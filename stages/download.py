@@ -1,0 +1,68 @@
+"""Fetch a search space's ground truth and the unlabelled images into Parquet.
+
+Reads a source of outside files (verified by hash), writes benchmark.parquet (one row per
+architecture, one column per target) and images.parquet (the pool of unlabelled inputs).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages import artifacts, datasets, sources, spaces
+from stages.cli import json_argument, logger, run, stage_parser
+from stages.errors import InputError
+from stages.reproducibility import rng
+
+#: Images in the pool; a proxy uses the first `batch_size` of them.
+POOL = 64
+
+
+def read_benchmark(space_name: str, source: str) -> pa.Table:
+    """The benchmark table of a source, checked: unique architectures, accuracies within 0..100."""
+    space = spaces.load(space_name)
+    if source not in space.SOURCES:
+        known = ", ".join(space.SOURCES)
+        raise InputError(f"params.yaml: {space_name}.download.source: {source!r} is not one of {known}")
+    paths = [sources.fetch(file) for file in space.SOURCES[source]]
+    table = space.read(source, paths)
+    if pc.count_distinct(table["architecture"]).as_py() != len(table):
+        raise InputError(f"{paths[0]}: an architecture is listed twice")
+    for target in artifacts.target_columns(table):
+        values = table[target].to_numpy()
+        if not (np.isfinite(values).all() and (values >= 0).all() and (values <= 100).all()):
+            raise InputError(f"{paths[0]}: column {target} has values outside 0..100 %")
+    return table
+
+
+def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
+    """The unlabelled images, 32x32 RGB."""
+    images = datasets.unlabelled(kind, POOL, 32, generator)  # (N, H, W, 3)
+    rows = [{"pixels": image.tobytes(), "height": 32, "width": 32} for image in images]
+    return pa.Table.from_pylist(rows, schema=artifacts.IMAGES)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--space", choices=spaces.NAMES, required=True)
+    parser.add_argument("--params", type=json_argument, required=True, help='{"source": ..., "images": ...}')
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--benchmark", type=Path, required=True, help="written")
+    parser.add_argument("--images", type=Path, required=True, help="written")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    benchmark = read_benchmark(args.space, args.params["source"])
+    logger.info("%d architectures, targets: %s", len(benchmark), artifacts.target_columns(benchmark))
+    images = image_pool(args.params["images"], rng(args.seed, args.space, "images"))
+    artifacts.write_parquet(benchmark, artifacts.BENCHMARK, args.benchmark, {"source": args.params["source"]})
+    artifacts.write_parquet(images, artifacts.IMAGES, args.images, {"source": args.params["images"]})
+
+
+if __name__ == "__main__":
+    run(arguments(), main)

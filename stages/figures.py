@@ -1,0 +1,306 @@
+"""The report's figures: pure functions from an artifact's rows to one SVG each.
+
+They are 4.5 in wide with 10 pt text, so that a phone showing them 330 pixels wide still has legible
+text. Same rows, same bytes: element ids come from a fixed salt, and text is drawn as outlines, so
+that it looks the same wherever it is shown. Colours are those of Okabe and Ito (2008), which can be
+told apart with any colour vision.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stages.datasets import to_tensor
+from stages.proxies.signals import draw_basis, draw_target
+
+Rows = Sequence[Mapping[str, Any]]
+
+ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE, BLACK = (
+    "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#000000",
+)  # fmt: skip
+#: Who proposed a point, in every figure that sets a search against chance.
+SEARCHED = {"color": BLUE, "linestyle": "-"}
+RANDOM = {"color": ORANGE, "linestyle": "--"}
+WIDTH = 4.5  # inches
+TILES = 6  # pictures per row of the figure of signals
+
+styled = matplotlib.rc_context(
+    {
+        "font.size": 10,
+        "axes.titlesize": 10,
+        "legend.fontsize": 9.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#dddddd",
+        "legend.frameon": False,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "gennas",
+        "text.parse_math": False,  # a name is text, whatever it holds
+    }
+)
+
+
+def proxy_colours(proxies: Iterable[str]) -> dict[str, str]:
+    """One colour per proxy, in the order they first appear; the same in every figure."""
+    return dict(zip(dict.fromkeys(proxies), itertools.cycle((BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK))))
+
+
+def canvas(height: float) -> Figure:
+    """An empty figure, `height` inches high."""
+    return Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as SVG, without a date or a program's name."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=300)
+    return buffer.getvalue()
+
+
+# --- score against accuracy -------------------------------------------------------------------
+
+
+def accuracy_axis(axis: Axes, accuracies: Sequence[float]) -> None:
+    """Space the x axis by the logarithm of the error: the differences that matter are near the top."""
+    ticks = [t for t in (10, 50, 80, 90, 94, 97, 99) if min(accuracies) <= t <= max(accuracies)]
+
+    def forward(accuracy: np.ndarray) -> np.ndarray:
+        return -np.log10(np.maximum(100 - accuracy, 0.1))
+
+    def inverse(position: np.ndarray) -> np.ndarray:
+        return 100 - 10 ** (-position)
+
+    axis.set_xscale("function", functions=(forward, inverse))
+    axis.set_xticks(ticks or [min(accuracies), max(accuracies)])
+
+
+def score_floor(scores: np.ndarray) -> float:
+    """Where a score axis ends: three interquartile ranges under the lower quartile, or the minimum."""
+    finite = scores[np.isfinite(scores)]
+    if not finite.size:
+        return 0.0
+    lower, upper = np.quantile(finite, (0.25, 0.75))
+    return float(max(finite.min(), lower - 3 * (upper - lower)))
+
+
+def mean_scores(scores: Rows) -> dict[str, dict[str, float]]:
+    """Score averaged over seeds, proxy -> architecture -> score; -inf where a seed diverged."""
+    every: dict[str, dict[str, list[float]]] = {}
+    for row in scores:
+        every.setdefault(row["proxy"], {}).setdefault(row["architecture"], []).append(row["score"])
+    return {proxy: {a: float(np.mean(v)) for a, v in own.items()} for proxy, own in every.items()}
+
+
+def scatter_panel(axis: Axes, accuracies: np.ndarray, scores: np.ndarray, colour: str) -> None:
+    """Dots; a score under the axis's floor, -inf of a diverged training included, is a cross there."""
+    floor = score_floor(scores)
+    low = scores < floor
+    axis.scatter(accuracies[~low], scores[~low], s=8, color=colour, alpha=0.6, linewidths=0)
+    axis.scatter(accuracies[low], np.full(low.sum(), floor), s=26, color=BLACK, marker="x", linewidths=1)
+    axis.ticklabel_format(axis="y", scilimits=(-3, 4))
+    accuracy_axis(axis, list(accuracies))
+
+
+@styled
+def scatter(
+    scores: Rows, truth: Mapping[str, float], rhos: Mapping[str, float], colours: Mapping[str, str]
+) -> str:
+    """Mean score against true accuracy in percent, one panel per proxy (`SCORES`)."""
+    panels = mean_scores(scores)
+    lines = math.ceil(len(panels) / 2)
+    figure = canvas(2.1 * lines)
+    for place, (proxy, own) in enumerate(panels.items(), start=1):
+        axis = figure.add_subplot(lines, 2, place)
+        axis.set_title(f"{proxy}\nρ = {rhos[proxy]:.2f}")
+        scatter_panel(axis, np.array([truth[a] for a in own]), np.array([*own.values()]), colours[proxy])
+    figure.supxlabel("true accuracy (%)", fontsize=10)
+    figure.supylabel("score", fontsize=10)
+    return to_svg(figure)
+
+
+@styled
+def convergence(rows: Rows, colours: Mapping[str, str]) -> str:
+    """Rho against training iterations, one line per trained proxy (`CONVERGENCE`, one target)."""
+    figure = canvas(3.4)
+    axis = figure.add_subplot(xlabel="training iterations", ylabel="Spearman's ρ")
+    for proxy in dict.fromkeys(row["proxy"] for row in rows):
+        own = [row for row in rows if row["proxy"] == proxy]
+        iterations = [row["iteration"] for row in own]
+        axis.plot(iterations, [row["spearman_rho"] for row in own], color=colours[proxy], label=proxy)
+    axis.set_ylim(top=1)
+    figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)
+
+
+# --- the signals ------------------------------------------------------------------------------
+
+
+def mosaic(tiles: np.ndarray) -> np.ndarray:
+    """Set tiles (R, N, S, S[, 3]) side by side, a row per R, with white gaps one pixel wide."""
+    gaps = [(0, 0), (0, 0), (0, 1), (0, 1), *[(0, 0)] * (tiles.ndim - 4)]
+    padded = np.pad(tiles.astype(float), gaps, constant_values=np.nan)
+    rows, columns, side = padded.shape[:3]
+    return padded.swapaxes(1, 2).reshape(rows * side, columns * side, *padded.shape[4:])
+
+
+def show_tiles(axis: Axes, labels: Sequence[str], tiles: np.ndarray) -> None:
+    """Draw labelled rows of tiles; signals (values in [-1, 1]) from blue over white to red."""
+    side = tiles.shape[2] + 1
+    axis.imshow(mosaic(tiles), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    axis.set_yticks([side * row + side / 2 - 1 for row in range(len(labels))], labels)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+
+
+def tiles(signal: torch.Tensor) -> np.ndarray:
+    """A sample of a signal (B, C, 8, 8): tile i is channel i of image i, (TILES, 8, 8) in [-1, 1]."""
+    channel = torch.arange(TILES)
+    drawn = signal[channel % len(signal), channel].numpy()
+    return drawn / max(np.abs(drawn).max(), 1e-9)
+
+
+def draw_signals(
+    tasks: Mapping[str, Any], images: torch.Tensor, seed: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Tiles of each basis, as the first task that has it uses it, and of each task's targets, with titles."""
+    generator = torch.Generator().manual_seed(seed)
+    bases: dict[str, Any] = {}
+    for signal in (s for task in tasks.values() for stage in task["signals"].values() for s in stage):
+        bases.setdefault(signal["basis"], signal)
+    groups = {
+        "the bases": {
+            name: tiles(draw_basis(signal, images, TILES, generator)) for name, signal in bases.items()
+        }
+    }
+    for name, task in tasks.items():
+        groups[f"targets of {name}"] = {
+            stage.replace("_", " "): tiles(draw_target(parts, images, TILES, generator))
+            for stage, parts in task["signals"].items()
+        }
+    return groups
+
+
+@styled
+def signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
+    """The first inputs (N, H, W, 3), uint8, and what networks are asked to make of them.
+
+    Each row is scaled to its own largest magnitude.
+    """
+    groups = draw_signals(tasks, to_tensor(images), seed)
+    heights = [1, *(len(group) for group in groups.values())]
+    figure = canvas(0.52 * sum(heights) + 0.25 * len(heights))
+    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    axes[0].set_title("the inputs")
+    show_tiles(axes[0], ["crops"], images[None, :TILES] / 255)
+    for axis, (title, group) in zip(axes[1:], groups.items(), strict=True):
+        axis.set_title(title)
+        show_tiles(axis, list(group), np.stack([*group.values()]))
+    return to_svg(figure)
+
+
+# --- the searches and the retraining ----------------------------------------------------------
+
+
+@styled
+def task_search(trials: Rows) -> str:
+    """Each task's fitness in the order of evaluation, and the best so far (`TRIALS`)."""
+    figure = canvas(3.2)
+    axis = figure.add_subplot(xlabel="tasks evaluated", ylabel="fitness (ρ on labelled cells)")
+    for generation, marker, style in (("initial", "o", RANDOM), ("child", "^", SEARCHED)):
+        own = [row for row in trials if row["generation"] == generation]
+        axis.scatter(
+            [row["trial"] + 1 for row in own],
+            [row["fitness"] for row in own],
+            s=16, marker=marker, color=style["color"], label=f"{generation} task",
+        )  # fmt: skip
+    order, best = [row["trial"] + 1 for row in trials], [row["best_fitness"] for row in trials]
+    axis.step(order, best, where="post", color=BLACK, label="best so far")
+    figure.legend(loc="outside lower center", ncols=3)
+    return to_svg(figure)
+
+
+def regrets(trajectory: Rows, algorithm: str) -> np.ndarray:
+    """Regret in percent by seed and evaluation, (seeds, evaluations)."""
+    by_seed: dict[int, list[float]] = {}
+    for row in trajectory:
+        if row["algorithm"] == algorithm:
+            by_seed.setdefault(row["seed"], []).append(row["regret_percent"])
+    return np.array(list(by_seed.values()))
+
+
+@styled
+def search(trajectory: Rows) -> str:
+    """Regret against evaluations: each algorithm's mean over seeds, and their range (`TRAJECTORY`)."""
+    figure = canvas(3.2)
+    axis = figure.add_subplot(xlabel="architectures scored", ylabel="regret (% accuracy)")
+    for algorithm, style in (("ageing_evolution", SEARCHED), ("random_search", RANDOM)):
+        regret = regrets(trajectory, algorithm)
+        evaluations = np.arange(1, regret.shape[1] + 1)
+        axis.plot(evaluations, regret.mean(0), label=algorithm.replace("_", " "), **style)
+        axis.fill_between(
+            evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0
+        )
+    axis.set_yscale("symlog", linthresh=0.1)  # logarithmic, but with a zero: the optimum
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.set_ylim(bottom=0)
+    figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)
+
+
+@styled
+def retrain(history: Rows) -> str:
+    """Validation accuracy after each epoch, the found architecture against a random one (`HISTORY`)."""
+    figure = canvas(3.0)
+    axis = figure.add_subplot(xlabel="epoch", ylabel="validation accuracy (%)")
+    for role, style in (("found", SEARCHED), ("random", RANDOM)):
+        own = [row for row in history if row["role"] == role]
+        epochs = [row["epoch"] for row in own]
+        axis.plot(epochs, [row["validation_accuracy_percent"] for row in own], label=role, **style)
+    figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)
+
+
+@styled
+def cell(architecture: str) -> str | None:
+    """The graph of a NAS-Bench-201 string without its `none` edges; None for any other form.
+
+    Nodes lie on a line, one arc per edge. Longer edges bow further; those from the input to an
+    inner node bow down, so that labels stay apart.
+    """
+    groups = architecture.split("+")
+    edges = [
+        (int(source), target, operation)
+        for target, group in enumerate(groups, start=1)
+        for operation, source in re.findall(r"\|([a-z0-9_]+)~(\d)", group)
+        if operation != "none"
+    ]
+    if not edges:
+        return None
+    figure = canvas(2.4)
+    output = len(groups)
+    axis = figure.add_subplot(xlim=(-0.3, output + 0.3), ylim=(-0.9, 1.3))
+    axis.set_axis_off()
+    for source, target, operation in edges:
+        reach = target - source
+        bow = 0.5 * (reach - 1) * (-1 if source == 0 and target < output else 1)
+        t = np.linspace(-1, 1, 50)
+        axis.plot(source + reach * (t + 1) / 2, bow * (1 - t**2), color=BLUE, zorder=1)
+        axis.annotate(operation, (source + reach / 2, bow), (0, 3), textcoords="offset points", ha="center")
+    for node in range(output + 1):
+        name = {0: "in", output: "out"}.get(node, str(node))
+        axis.annotate(name, (node, 0), ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white"})
+    return to_svg(figure)

@@ -1,0 +1,111 @@
+"""params.yaml: read, checked against its schema, and explained.
+
+`python -m stages.params` checks params.yaml; with `--docs` it prints docs/parameters.md.
+Imports nothing heavy: the Snakefile reads this at every start.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import relevance
+
+from stages.errors import InputError
+
+SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "params.schema.yaml"
+
+
+def load_schema() -> dict[str, Any]:
+    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return schema
+
+
+def describe(error: ValidationError, path: Path) -> str:
+    """One line: the file, the key, its value, what is allowed."""
+    key = ".".join(str(part) for part in error.absolute_path) or "the file"
+    if error.validator in ("additionalProperties", "required", "type", "minProperties"):
+        return f"{path}: {key}: {error.message}"
+    allowed = error.validator_value
+    meaning = " ".join(str(error.schema.get("description", "")).split())
+    return f"{path}: {key}: {error.instance!r} is not allowed ({error.validator}: {allowed}). {meaning}".strip()
+
+
+def check(params: Any, path: Path) -> None:
+    """Raise an InputError for the most telling violation of the schema, if there is one."""
+    errors = list(Draft202012Validator(load_schema()).iter_errors(params))
+    if errors:
+        raise InputError(describe(max(errors, key=relevance), path))
+    for space in params["base"]["spaces"]:
+        check_tasks(params[space], path, space)
+
+
+def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for a task file that is not there."""
+    proxies = section["train_proxy"]["proxies"]
+    named = {f"train_proxy.proxies.{name}": proxy.get("task") for name, proxy in proxies.items()}
+    named["search_architecture"] = section["search_architecture"]["task"]
+    for key, task in named.items():
+        if task not in (None, "searched") and not Path(task).is_file():
+            raise InputError(f"{path}: {space}.{key}.task: there is no file {task}; see tasks/")
+
+
+def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
+    """The checked parameters."""
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not readable as YAML ({reason})") from error
+    check(params, path)
+    return dict(params)
+
+
+def document(schema: dict[str, Any], definitions: dict[str, Any], key: str = "") -> Iterator[str]:
+    """Markdown table rows for a schema, depth first."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].split("/")[-1]]
+    if key:
+        limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+        allowed = [f"`{value}`" for value in schema.get("enum", [])]
+        allowed += [f"{sign} {schema[name]}" for name, sign in limits.items() if name in schema]
+        kind = ", ".join(allowed) or schema.get("type", "")
+        yield f"| `{key}` | {kind} | {' '.join(schema.get('description', '').split())} |"
+    for name, child in schema.get("properties", {}).items():
+        yield from document(child, definitions, f"{key}.{name}" if key else name)
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from document(schema["additionalProperties"], definitions, f"{key}.<name>")
+
+
+def documentation() -> str:
+    """docs/parameters.md."""
+    schema = load_schema()
+    head = (
+        "# Parameters\n\nGenerated from `workflow/schemas/params.schema.yaml` by "
+        "`python -m stages.params --docs > docs/parameters.md`; a test fails when it drifts.\n\n"
+        "| key | allowed | meaning |\n| --- | --- | --- |\n"
+    )
+    return head + "\n".join(document(schema, schema["$defs"])) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, nargs="?", default=Path("params.yaml"))
+    parser.add_argument("--docs", action="store_true", help="print docs/parameters.md")
+    args = parser.parse_args()
+    if args.docs:
+        print(documentation(), end="")
+        return
+    try:
+        load(args.path)
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
+    print(f"{args.path}: good")
+
+
+if __name__ == "__main__":
+    main()

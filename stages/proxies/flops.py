@@ -1,0 +1,22 @@
+"""Baseline: floating-point operations of one 32x32 image through the benchmark's own network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from stages.proxies.base import Context, Score
+
+
+def make(context: Context) -> Callable[[Any], Score]:
+    """More is better. Counts convolutions, two operations per multiply-add, nothing computed."""
+
+    def score(architecture: Any) -> Score:
+        with torch.device("meta"), FlopCounterMode(display=False) as counter:
+            context.space.build(architecture)(torch.empty(1, 3, 32, 32))
+        return Score(float(counter.get_total_flops()))
+
+    return score

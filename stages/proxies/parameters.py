@@ -1,0 +1,21 @@
+"""Baseline: the number of trainable parameters of the benchmark's own network, classifier excluded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from stages.proxies.base import Context, Score
+
+
+def make(context: Context) -> Callable[[Any], Score]:
+    """Bigger is better: a proxy that does not beat this one says nothing of the architecture."""
+
+    def score(architecture: Any) -> Score:
+        with torch.device("meta"):
+            network = context.space.build(architecture)
+        return Score(float(sum(p.numel() for p in network.parameters())))
+
+    return score

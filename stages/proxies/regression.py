@@ -1,0 +1,139 @@
+"""The regression proxy: train an architecture for seconds on synthetic signals, score it by the loss.
+
+Source: Li et al., "Generic Neural Architecture Search via Regression", NeurIPS 2021, section 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import interpolate, mse_loss
+
+from stages.datasets import to_tensor
+from stages.proxies.base import Context, Score
+from stages.proxies.signals import GRID, draw_target
+
+#: Weight of each stage's mean squared error in the loss, shallow to deep.
+STAGE_WEIGHTS = (0.25, 0.5, 1.0)
+
+
+class RegressionNetwork(nn.Module):
+    """A backbone with one regression head per tapped stage.
+
+    Maps images (B, 3, H, W) to one prediction (B, channels_k, 8, 8) per stage k: the features are
+    resized to the grid (nearest), normalised per channel and projected by a 1x1 convolution.
+    """
+
+    def __init__(self, backbone: nn.Module, target_channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.BatchNorm2d(inputs), nn.Conv2d(inputs, outputs, 1))
+            for inputs, outputs in zip(backbone.channels, target_channels, strict=True)
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        features = self.backbone(images)
+        return [head(interpolate(x, (GRID, GRID))) for head, x in zip(self.heads, features, strict=True)]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A drawn regression task: fixed images and targets, and the noise added at each iteration."""
+
+    images: Tensor  # (B, 3, H, W)
+    targets: tuple[Tensor, ...]  # per stage (B, channels_k, 8, 8)
+    noise: Tensor  # (iterations + 1, B, 3, H, W); the last is for the evaluation pass
+
+    def to(self, device: torch.device) -> Task:
+        return Task(self.images.to(device), tuple(t.to(device) for t in self.targets), self.noise.to(device))
+
+
+def draw_task(task: Mapping[str, Any], protocol: Mapping[str, Any], images: Tensor, seed: int) -> Task:
+    """Draw the targets and the noise of a task description (see docs/parameters.md) from a seed."""
+    generator = Generator().manual_seed(seed)
+    targets = tuple(
+        draw_target(signals, images, target_channels, generator)
+        for signals, target_channels in zip(
+            task["signals"].values(), head_channels(task, protocol), strict=True
+        )
+    )
+    shape = (protocol["iterations"] + 1, *images.shape)
+    level = task["noise"]["level"]
+    if task["noise"]["kind"] == "uniform":
+        noise = (torch.rand(shape, generator=generator) * 2 - 1) * level
+    else:
+        noise = torch.randn(shape, generator=generator) * level
+    return Task(images, targets, noise)
+
+
+def head_channels(task: Mapping[str, Any], protocol: Mapping[str, Any]) -> tuple[int, ...]:
+    """Target channels per stage: the task's factors times the protocol's width (64 in the paper)."""
+    return tuple(max(1, int(factor * protocol["target_channels"])) for factor in task["channel_factors"])
+
+
+def weighted_loss(predictions: list[Tensor], targets: tuple[Tensor, ...]) -> Tensor:
+    """0.25 MSE(stage 1) + 0.5 MSE(stage 2) + 1.0 MSE(stage 3)."""
+    terms = [w * mse_loss(p, t) for w, p, t in zip(STAGE_WEIGHTS, predictions, targets, strict=True)]
+    return torch.stack(terms).sum()
+
+
+def make_optimizer(network: nn.Module, protocol: Mapping[str, Any]) -> torch.optim.SGD:
+    """SGD with momentum; weight decay only on tensors of more than one dimension."""
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": protocol["weight_decay"]},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=protocol["learning_rate"], momentum=protocol["momentum"], foreach=True)
+
+
+def train(network: nn.Module, task: Task, protocol: Mapping[str, Any]) -> Score:
+    """Train on the task and read the score out: the negated loss.
+
+    readout `evaluation` (the paper): one pass in evaluation mode after the last iteration;
+    `training`: the mean training-mode loss of the last `readout_window` iterations.
+    """
+    optimizer = make_optimizer(network, protocol)
+    network.train()
+    losses = []
+    for step in range(protocol["iterations"]):
+        loss = weighted_loss(network(task.images + task.noise[step]), task.targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+    curve = tuple(torch.stack(losses).tolist())
+    if protocol["readout"] == "evaluation":
+        network.eval()
+        with torch.no_grad():
+            final = float(weighted_loss(network(task.images + task.noise[-1]), task.targets))
+    else:
+        window = curve[-protocol["readout_window"] :]
+        final = math.fsum(window) / len(window)
+    if not math.isfinite(final):
+        return Score(-math.inf, "diverged", curve)
+    return Score(-final, "ok", curve)
+
+
+def make(context: Context) -> Callable[[Any], Score]:
+    """Draw images, targets and noise once; every architecture starts from the same seed."""
+    protocol, task = context.protocol, context.task
+    if task is None:
+        raise ValueError("the regression proxy needs a task")
+    images = to_tensor(context.images[: protocol["batch_size"]])
+    images = interpolate(images, size=(protocol["resolution"],) * 2, mode="area")
+    drawn = draw_task(task, protocol, images, context.seed).to(context.device)
+
+    def score(architecture: Any) -> Score:
+        torch.manual_seed(context.seed)
+        backbone = context.space.build(architecture, protocol["channels"], protocol["cells"])
+        network = RegressionNetwork(backbone, head_channels(task, protocol))
+        return train(network.to(context.device, memory_format=torch.channels_last), drawn, protocol)
+
+    return score

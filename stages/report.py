@@ -1,0 +1,157 @@
+"""Tell the study's result in one HTML file: tables, figures, and the exact record of what was run.
+
+The file refers to nothing outside itself, runs no script and holds no time of day: it is
+byte-identical when its inputs are. The figures are also written one by one, as SVG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stages import artifacts, figures, study
+from stages.cli import json_argument, run, stage_parser
+from stages.figures import Rows
+from stages.reproducibility import derive_seed
+
+FIRST_IDS = 5  # architectures of each role that the record spells out
+#: The options that name a table, and its schema.
+TABLES = {
+    "benchmark": artifacts.BENCHMARK,
+    "images": artifacts.IMAGES,
+    "architectures": artifacts.ARCHITECTURES,
+    "scores": artifacts.SCORES,
+    "correlation": artifacts.CORRELATION,
+    "convergence": artifacts.CONVERGENCE,
+    "trials": artifacts.TRIALS,
+    "trajectory": artifacts.TRAJECTORY,
+    "history": artifacts.HISTORY,
+}
+DOCUMENTS = ("best_task", "best", "retrain_metrics")
+
+
+def headline(correlation: Rows, scores: Rows, target: str) -> list[dict[str, Any]]:
+    """The primary target's rows for the mean over seeds, best rho first, with seeds and iterations."""
+    seeds: dict[str, int] = {}
+    iterations: dict[str, int] = {}
+    for row in scores:
+        proxy = row["proxy"]
+        seeds[proxy] = max(seeds.get(proxy, 0), row["seed"] + 1)
+        iterations[proxy] = max(iterations.get(proxy, 0), len(row["losses"]))
+    rows = [
+        {**row, "repetitions": seeds[row["proxy"]], "iterations": iterations[row["proxy"]]}
+        for row in correlation
+        if row["target"] == target and row["seeds"] == "mean"
+    ]
+    return sorted(rows, key=lambda row: np.nan_to_num(row["spearman_rho"], nan=-2), reverse=True)
+
+
+def further_targets(correlation: Rows, target: str) -> dict[str, dict[str, float]]:
+    """Rho of the mean score on every other target: target -> proxy -> rho."""
+    further: dict[str, dict[str, float]] = {}
+    for row in correlation:
+        if row["target"] != target and row["seeds"] == "mean":
+            further.setdefault(row["target"], {})[row["proxy"]] = row["spearman_rho"]
+    return further
+
+
+def made_with(scores: pa.Table) -> dict[str, str]:
+    """The versions and the device that the scores were computed with."""
+    metadata = scores.schema.metadata
+    return {key: metadata[key.encode()].decode() for key in ("python", "torch", "numpy", "device")}
+
+
+def draw(args: argparse.Namespace, scores: Rows, rhos: Mapping[str, float]) -> dict[str, str]:
+    """The figures as SVG, by name."""
+    colours = figures.proxy_colours(row["proxy"] for row in scores)
+    tasks = {path.stem: study.read_task(path) for path in args.tasks}
+    tasks["the searched task"] = study.read_task(args.best_task)
+    truth = study.read_accuracies(args.benchmark, args.params["correlate"]["target"])
+    rows = {name: artifacts.read_parquet(getattr(args, name), TABLES[name]).to_pylist() for name in
+            ("convergence", "trials", "trajectory", "history")}  # fmt: skip
+    return {
+        "scatter": figures.scatter(scores, truth, rhos, colours),
+        "convergence": figures.convergence(rows["convergence"], colours),
+        "signals": figures.signals(tasks, study.read_images(args.images), derive_seed(args.seed, "report")),
+        "task_search": figures.task_search(rows["trials"]),
+        "search": figures.search(rows["trajectory"]),
+        "retrain": figures.retrain(rows["history"]),
+    }
+
+
+def checksums(paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 by file name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def render(**values: Any) -> str:
+    """Fill in `report.html.jinja`, escaping every value."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "decimals": lambda x, places: f"{x:.{places}f}".replace("-", "\N{MINUS SIGN}"),
+        "data_uri": lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode(),
+    }
+    return environment.get_template("report.html.jinja").render(values)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--space", required=True, help="name of the search space")
+    for name in (*TABLES, *DOCUMENTS):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="read")
+    parser.add_argument("--tasks", type=Path, nargs="+", required=True, help="the hand-made tasks' files")
+    parser.add_argument(
+        "--params", type=json_argument, required=True, help="the space's section of params.yaml"
+    )
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--html", type=Path, required=True, help="written: the report")
+    parser.add_argument("--figures", type=Path, required=True, help="written: a folder of SVG files")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    target = args.params["correlate"]["target"]
+    scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
+    correlation = artifacts.read_parquet(args.correlation, artifacts.CORRELATION).to_pylist()
+    table = headline(correlation, scores.to_pylist(), target)
+    best = artifacts.read_json(args.best)
+    pictures = draw(args, scores.to_pylist(), {row["proxy"]: row["spearman_rho"] for row in table})
+    html = render(
+        space=args.space,
+        target=target,
+        headline=table,
+        repetitions=[row for row in correlation if row["target"] == target and row["seeds"] != "mean"],
+        further=further_targets(correlation, target),
+        best=best,
+        cell=figures.cell(best["architecture"]),
+        pictures=pictures,
+        retrain=artifacts.read_json(args.retrain_metrics),
+        params=args.params,
+        params_yaml=yaml.safe_dump(args.params, sort_keys=False),
+        protocol=args.params["train_proxy"]["protocol"],
+        best_task=args.best_task.read_text(encoding="utf-8"),
+        made_with=made_with(scores),
+        sample={role: study.read_sample(args.architectures, role) for role in ("evaluate", "label")},
+        first_ids=FIRST_IDS,
+        seed=args.seed,
+        checksums=checksums([getattr(args, name) for name in (*TABLES, *DOCUMENTS)] + args.tasks),
+    )
+    for name, svg in pictures.items():
+        artifacts.write_text(svg, args.figures / f"{name}.svg")
+    artifacts.write_text(html, args.html)
+
+
+if __name__ == "__main__":
+    run(arguments(), main)

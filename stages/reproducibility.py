@@ -1,0 +1,82 @@
+"""Seeds, devices and versions: what makes a number reproducible, and what it was made with."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.errors import InputError
+
+#: Open lock files; a GPU slot is held until the process ends, however it ends.
+_held: list[int] = []
+
+
+def derive_seed(base: int, *names: str | int) -> int:
+    """A 63-bit seed for one purpose, independent of every other purpose's."""
+    digest = hashlib.sha256("/".join(map(str, (base, *names))).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def rng(base: int, *names: str | int) -> np.random.Generator:
+    """A numpy generator for one purpose."""
+    return np.random.default_rng(derive_seed(base, *names))
+
+
+def take_slot(names: list[str], folder: Path) -> int:
+    """Lock the least-used of `names` and return its index: jobs on one machine spread evenly."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for slot in itertools.count():
+        for index, name in enumerate(names):
+            lock = os.open(folder / f"{name}.{slot}", os.O_CREAT | os.O_RDWR, 0o666)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+            else:
+                _held.append(lock)
+                return index
+    raise AssertionError("unreachable")
+
+
+def choose_device() -> torch.device:
+    """CUDA when there is one, else the CPU; GENNAS_DEVICE (cpu, cuda or cuda:N) overrides.
+
+    The device is never a parameter of the study: it is how a number is computed, not which.
+    """
+    asked = os.environ.get("GENNAS_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if asked != "cpu" and not torch.cuda.is_available():
+        raise InputError(f"GENNAS_DEVICE={asked}: this machine has no usable GPU; unset it or say cpu")
+    if asked == "cuda":
+        count = torch.cuda.device_count()
+        names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(count)]
+        folder = Path(tempfile.gettempdir()) / f"gennas-gpus-{os.getuid()}"
+        return torch.device("cuda", take_slot(names, folder))
+    return torch.device(asked)
+
+
+def prepare() -> torch.device:
+    """Make torch deterministic and single-threaded (jobs run in parallel instead); choose a device."""
+    torch.set_num_threads(1)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    return choose_device()
+
+
+def made_with(device: torch.device) -> dict[str, str]:
+    """Versions and hardware class, for the metadata of an artifact that torch computed."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "device": f"{device.type} ({name})",
+    }

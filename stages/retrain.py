@@ -1,0 +1,269 @@
+"""Train the architecture that the search found, for real, beside a random one of the sample.
+
+Both get the same recipe, order of the images and validation split: stochastic gradient descent
+with Nesterov momentum, weight decay and a cosine schedule. The test images are looked at once,
+after the last epoch. Progress is saved after every epoch; a run that was killed goes on from
+there, and its artifacts are byte-identical to an uninterrupted run's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, pad
+
+from stages import artifacts, spaces
+from stages.cli import json_argument, logger, run, stage_parser, track
+from stages.datasets import labelled, to_tensor
+from stages.errors import InputError
+from stages.reproducibility import derive_seed, made_with, prepare, rng
+from stages.spaces import Space
+
+Params = Mapping[str, Any]
+EVALUATION_BATCH = 500  # images
+PADDING = 4  # pixels, of the random crops
+
+
+@dataclass(frozen=True)
+class Part:
+    """Standardised images (N, 3, H, W) and labels (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set in three parts; the validation images are taken from the training images."""
+
+    train: Part
+    validation: Part
+    test: Part
+    classes: int
+
+
+def load_data(dataset: str, validation_share: float, seed: int, device: torch.device) -> Data:
+    """Split and standardise a data set, by the statistics of the images that are trained on."""
+    data = labelled(dataset)
+    order = rng(seed, "retrain", "validation").permutation(len(data.train_images))
+    held_out, kept = np.split(order, [round(validation_share * len(order))])
+    reference = data.train_images[kept]
+
+    def part(images: np.ndarray, labels: np.ndarray) -> Part:
+        return Part(to_tensor(images, reference).to(device), torch.from_numpy(labels).to(device))
+
+    return Data(
+        train=part(reference, data.train_labels[kept]),
+        validation=part(data.train_images[held_out], data.train_labels[held_out]),
+        test=part(data.test_images, data.test_labels),
+        classes=data.classes,
+    )
+
+
+class Classifier(nn.Module):
+    """A backbone and NAS-Bench-201's classifier: batch norm, ReLU, global average, linear."""
+
+    def __init__(self, backbone: Any, classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.norm = nn.BatchNorm2d(backbone.channels[-1])
+        self.linear = nn.Linear(backbone.channels[-1], classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.norm(self.backbone(images)[-1]).relu()
+        logits: Tensor = self.linear(features.mean(dim=(2, 3)))  # (B, classes)
+        return logits
+
+
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Flip half of the images (B, C, H, W); shift each by up to `PADDING` pixels, zeros coming in."""
+    batch, _, height, width = images.shape
+    flipped = (torch.rand(batch, 1, 1, 1, generator=generator) < 0.5).to(images.device)
+    padded = pad(torch.where(flipped, images.flip(3), images), (PADDING,) * 4).permute(0, 2, 3, 1)
+    top, left = torch.randint(2 * PADDING + 1, (2, batch, 1), generator=generator)
+    rows = (top + torch.arange(height)).unsqueeze(2).to(images.device)  # (B, H, 1)
+    columns = (left + torch.arange(width)).unsqueeze(1).to(images.device)  # (B, 1, W)
+    samples = torch.arange(batch, device=images.device).view(-1, 1, 1)
+    return padded[samples, rows, columns].permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def accuracy_percent(network: nn.Module, part: Part) -> float:
+    """Accuracy in evaluation mode."""
+    network.eval()
+    guesses = torch.cat([network(images).argmax(dim=1) for images in part.images.split(EVALUATION_BATCH)])
+    return 100 * int((guesses == part.labels).sum()) / len(guesses)
+
+
+def train_epoch(
+    network: nn.Module, optimizer: torch.optim.Optimizer, part: Part, params: Params, seed: int
+) -> tuple[float, float]:
+    """One pass over the images, in an order drawn from `seed`: mean loss, accuracy in percent."""
+    network.train()
+    generator = torch.Generator().manual_seed(seed)
+    count = len(part.images)
+    loss_sum, correct = torch.zeros(2, device=part.images.device)
+    for batch in torch.randperm(count, generator=generator).split(params["batch_size"]):
+        images, labels = part.images[batch], part.labels[batch]
+        if params["dataset"] != "digits":  # a mirrored digit is no digit
+            images = augment(images, generator)
+        logits = network(images)
+        loss = cross_entropy(logits, labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.detach() * len(batch)
+        correct += (logits.argmax(dim=1) == labels).sum()
+    return float(loss_sum) / count, 100 * float(correct) / count
+
+
+def save_tensors(value: Any, path: Path) -> None:
+    """`torch.save`, whole or not at all; through memory, since it writes a file's name into the file."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    with artifacts.whole_or_not_at_all(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+class Checkpoint:
+    """The progress of each role's training; what an earlier run left counts if it has this fingerprint."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self.path, self.fingerprint = path, fingerprint
+        self.progress: dict[str, Any] = {}
+        if path.exists():
+            self._restore()
+
+    def _restore(self) -> None:
+        try:
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+            fingerprint, progress = saved["fingerprint"], saved["progress"]
+        except Exception as error:  # a broken file can make torch.load raise anything
+            logger.warning("%s: not a readable checkpoint, ignored (%s)", self.path, type(error).__name__)
+            return
+        if fingerprint == self.fingerprint:
+            self.progress = progress
+        else:
+            logger.warning("%s: the checkpoint of another study, ignored", self.path)
+
+    def save(self, role: str, **progress: Any) -> None:
+        self.progress[role] = progress
+        save_tensors({"fingerprint": self.fingerprint, "progress": self.progress}, self.path)
+
+
+def train(
+    role: str, network: nn.Module, data: Data, params: Params, seed: int, checkpoint: Checkpoint
+) -> list[dict[str, Any]]:
+    """Train `network` in place, from the checkpoint on if it has progress; return the rows of the history."""
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=params["learning_rate"],
+        momentum=params["momentum"],
+        weight_decay=params["weight_decay"],
+        nesterov=params["momentum"] > 0,
+    )
+    history: list[dict[str, Any]] = []
+    if progress := checkpoint.progress.get(role):
+        network.load_state_dict(progress["network"])
+        optimizer.load_state_dict(progress["optimizer"])
+        history = progress["history"]
+        logger.info("%s: resumed after epoch %d", role, len(history))
+    epochs = range(len(history), params["epochs"])
+    for epoch in track(epochs, role, len(epochs), unit="epoch"):
+        rate = params["learning_rate"] * (1 + math.cos(math.pi * epoch / params["epochs"])) / 2
+        optimizer.param_groups[0]["lr"] = rate
+        # Every epoch has a seed of its own, so that a checkpoint needs no generator's state.
+        order = derive_seed(seed, "retrain", "epoch", epoch)
+        loss, accuracy = train_epoch(network, optimizer, data.train, params, order)
+        validation = accuracy_percent(network, data.validation)
+        row = (role, epoch + 1, rate, loss, accuracy, validation)
+        history.append(dict(zip(artifacts.HISTORY.names, row, strict=True)))
+        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+        checkpoint.save(role, history=history, **state)
+    return history
+
+
+def choose(best: Path, architectures: Path) -> dict[str, str]:
+    """The id of the architecture found, and of the first of the evaluated sample that differs."""
+    answer = artifacts.read_json(best)
+    if not isinstance(answer, dict) or "architecture" not in answer:
+        raise InputError(f"{best}: has no key 'architecture'; delete it and re-run")
+    sample = artifacts.read_parquet(architectures, artifacts.ARCHITECTURES).sort_by("position").to_pylist()
+    for row in sample:
+        if row["role"] == "evaluate" and row["architecture"] != answer["architecture"]:
+            return {"found": answer["architecture"], "random": row["architecture"]}
+    raise InputError(f"{architectures}: has no other architecture to evaluate; draw a larger sample")
+
+
+def build(space: Space, architecture: str, classes: int, params: Params, seed: int) -> Classifier:
+    """The classifier of an architecture, initialised from `seed`."""
+    try:
+        parsed = space.from_id(architecture)
+    except ValueError as error:
+        raise InputError(f"architecture {architecture!r}: {error}") from error
+    torch.manual_seed(seed)
+    return Classifier(space.build(parsed, params["channels"], params["cells"]), classes)
+
+
+def fingerprint(*values: Any) -> str:
+    """A hash of everything that a training depends on."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--best", type=Path, required=True, help="best.json, the search's answer")
+    parser.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
+    parser.add_argument("--space", choices=spaces.NAMES, required=True)
+    parser.add_argument(
+        "--params", type=json_argument, required=True, help="this stage's section of params.yaml"
+    )
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument(
+        "--history", type=Path, required=True, help="written: losses and accuracies per epoch"
+    )
+    parser.add_argument("--metrics", type=Path, required=True, help="written: the accuracies reached")
+    parser.add_argument("--weights", type=Path, required=True, help="written: state_dict of the one found")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="written while training, then deleted")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    params, space, device = args.params, spaces.load(args.space), prepare()
+    chosen = choose(args.best, args.architectures)
+    data = load_data(params["dataset"], params["validation_share"], args.seed, device)
+    study = fingerprint(args.space, chosen, params, args.seed, made_with(device))
+    checkpoint = Checkpoint(args.checkpoint, study)
+    history: list[dict[str, Any]] = []
+    metrics: dict[str, Any] = {"dataset": params["dataset"]}
+    networks: dict[str, Classifier] = {}
+    weights_seed = derive_seed(args.seed, "retrain", "weights")
+    for role, architecture in chosen.items():
+        network = build(space, architecture, data.classes, params, weights_seed).to(device)
+        history += train(role, network, data, params, args.seed, checkpoint)
+        metrics[role] = {
+            "architecture": architecture,
+            "test_accuracy_percent": round(accuracy_percent(network, data.test), 4),
+            "validation_accuracy_percent": round(accuracy_percent(network, data.validation), 4),
+            "parameters": sum(p.numel() for p in network.parameters()),
+        }
+        networks[role] = network
+    artifacts.write_rows(history, artifacts.HISTORY, args.history, made_with(device))
+    artifacts.write_json(metrics, args.metrics)
+    save_tensors({name: t.cpu() for name, t in networks["found"].state_dict().items()}, args.weights)
+    args.checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    run(arguments(), main)

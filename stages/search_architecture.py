@@ -1,0 +1,126 @@
+"""Search the space with a proxy: ageing evolution beside random search on the same budget.
+
+Neither search sees an accuracy. The benchmark is read only to say afterwards how good the
+best-scored architecture really is: its accuracy, its rank, its regret against the optimum.
+"""
+
+from __future__ import annotations
+
+import argparse
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from stages import artifacts, spaces, study
+from stages.cli import json_argument, run, stage_parser, track
+from stages.reproducibility import made_with, prepare, rng
+from stages.search import AgeingEvolution, RandomSearch, Search
+from stages.spaces import Space
+
+ALGORITHMS = ("ageing_evolution", "random_search")
+
+
+def make_search(algorithm: str, space: Space, params: Mapping[str, Any], seed: int, run_seed: int) -> Search[Any]:
+    """One run of an algorithm on a space."""
+    generator = rng(seed, "search_architecture", algorithm, run_seed)
+    if algorithm == "random_search":
+        return RandomSearch(generator, space.random_architecture)
+    return AgeingEvolution(
+        generator, space.random_architecture, space.mutate, params["population"], params["tournament"]
+    )
+
+
+def trajectory(search: Search[Any], space: Space, score: Callable[[str], float], evaluations: int, label: str):
+    """Yield (architecture, score, best architecture so far) for each evaluation."""
+    best, best_score = "", float("-inf")
+    for _ in track(range(evaluations), label, evaluations, unit="evaluation"):
+        candidate = search.ask()
+        architecture = space.to_id(candidate)
+        value = score(architecture)
+        search.tell(candidate, value)
+        if not best or value > best_score:
+            best, best_score = architecture, value
+        yield architecture, value, best
+
+
+class Truth:
+    """What the benchmark says of an architecture."""
+
+    def __init__(self, accuracies: dict[str, float]) -> None:
+        self.accuracies = accuracies
+        self.sorted = sorted(accuracies.values())
+
+    def of(self, architecture: str) -> tuple[float, int, float]:
+        """Accuracy (%), rank from 1 (equals share the best), regret against the optimum (%)."""
+        accuracy = self.accuracies[architecture]
+        better = len(self.sorted) - bisect_left(self.sorted, accuracy)
+        rank = better - self.sorted.count(accuracy) + 1
+        return accuracy, rank, self.sorted[-1] - accuracy
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
+    parser.add_argument("--images", type=Path, required=True, help="images.parquet")
+    parser.add_argument("--task", type=Path, required=True, help="task file of the proxy that scores")
+    parser.add_argument("--space", choices=spaces.NAMES, required=True)
+    parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--trajectory", type=Path, required=True, help="written")
+    parser.add_argument("--regret", type=Path, required=True, help="written: mean regret, CSV for dvc plots")
+    parser.add_argument("--best", type=Path, required=True, help="written")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    params, space = args.params, spaces.load(args.space)
+    device = prepare()
+    truth = Truth(study.read_accuracies(args.benchmark, params["target"]))
+    scorer = study.make_scorer(
+        "regression", args.space, params["protocol"], study.read_images(args.images), args.seed, 0, device,
+        study.read_task(args.task),
+    )  # fmt: skip
+    score = cache(lambda architecture: scorer(architecture).score)  # the runs share what they met
+    rows: list[dict[str, Any]] = []
+    for algorithm in ALGORITHMS:
+        for seed in range(params["seeds"]):
+            search = make_search(algorithm, space, params, args.seed, seed)
+            steps = trajectory(search, space, score, params["evaluations"], f"{algorithm} {seed}")
+            for evaluation, (architecture, value, best) in enumerate(steps, start=1):
+                accuracy, rank, regret = truth.of(best)
+                row = (algorithm, seed, evaluation, architecture, value, best, accuracy, rank, regret)
+                rows.append(dict(zip(artifacts.TRAJECTORY.names, row, strict=True)))
+    artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(device))
+    artifacts.write_text(regret_csv(rows), args.regret)
+    artifacts.write_json(answer(rows, truth, score, params["target"]), args.best)
+
+
+def answer(rows: list[dict[str, Any]], truth: Truth, score: Callable[[str], float], target: str) -> dict[str, Any]:
+    """The best-scored architecture that evolution met, over all its runs, and how good it is."""
+    found = {row["best_architecture"] for row in rows if row["algorithm"] == "ageing_evolution"}
+    best = max(sorted(found), key=score)
+    accuracy, rank, regret = truth.of(best)
+    return {
+        "architecture": best,
+        "score": round(score(best), 6),
+        "target": target,
+        "accuracy_percent": round(accuracy, 4),
+        "rank": rank,
+        "benchmark_size": len(truth.accuracies),
+        "regret_percent": round(regret, 4),
+    }
+
+
+def regret_csv(rows: list[dict[str, Any]]) -> str:
+    """Regret after each evaluation, averaged over seeds, one line per algorithm and evaluation."""
+    regrets: dict[tuple[str, int], list[float]] = {}
+    for row in rows:
+        regrets.setdefault((row["algorithm"], row["evaluation"]), []).append(row["regret_percent"])
+    lines = [f"{name},{step},{sum(values) / len(values):.4f}" for (name, step), values in regrets.items()]
+    return "\n".join(["algorithm,evaluation,regret_percent", *lines, ""])
+
+
+if __name__ == "__main__":
+    run(arguments(), main)

@@ -1,0 +1,96 @@
+"""Search for the regression task that best ranks the labelled architectures.
+
+Ageing evolution over the genes of a task (GenNAS, section 3.3). A task's fitness is Spearman's
+rho, sign included, between its scores and the accuracies of the labelled architectures: the only
+accuracies this pipeline ever uses to choose anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages import artifacts, spaces, study
+from stages.cli import json_argument, logger, run, stage_parser, track
+from stages.proxies.tasks import mutate_task, random_task
+from stages.reproducibility import made_with, prepare, rng
+from stages.search import AgeingEvolution
+from stages.statistics import spearman
+
+Task = Mapping[str, Any]
+
+
+def fitness(task: Task, labelled: dict[str, float], score_with: Any) -> float:
+    """Rho of a task on the labelled architectures; -1 if it cannot tell any two apart."""
+    score = score_with(task)
+    rho = float(spearman([score(architecture).score for architecture in labelled], [*labelled.values()]))
+    return rho if math.isfinite(rho) else -1.0
+
+
+def search(labelled: dict[str, float], score_with: Any, params: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
+    """Evolve tasks; return the rows of `artifacts.TRIALS`, in the order of evaluation."""
+    budget = params["budget"]
+    evolution = AgeingEvolution(
+        rng(seed, "search_task"), random_task, mutate_task, budget["population"], budget["tournament"]
+    )
+    trials: list[dict[str, Any]] = []
+    total = budget["population"] + budget["children"]
+    for trial in track(range(total), "task search", total, unit="task"):
+        task = evolution.ask()
+        rho = fitness(task, labelled, score_with)
+        evolution.tell(task, rho)
+        best = max(rho, trials[-1]["best_fitness"] if trials else rho)
+        generation = "initial" if trial < budget["population"] else "child"
+        row = (trial, generation, rho, best, json.dumps(task))
+        trials.append(dict(zip(artifacts.TRIALS.names, row, strict=True)))
+        logger.info("task %d: rho %.3f on %d labelled architectures (best %.3f)", trial, rho, len(labelled), best)
+    return trials
+
+
+def best_task_text(trials: list[dict[str, Any]], labelled: int) -> str:
+    """The fittest task (the first of equals) as a task file."""
+    best = max(trials, key=lambda row: row["fitness"])
+    head = (
+        f"# Found by task search: trial {best['trial']} of {len(trials)}, "
+        f"rho {best['fitness']:.4f} on {labelled} labelled architectures.\n"
+    )
+    return head + yaml.safe_dump(json.loads(best["task"]), sort_keys=False)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
+    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
+    parser.add_argument("--images", type=Path, required=True, help="images.parquet")
+    parser.add_argument("--space", choices=spaces.NAMES, required=True)
+    parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--trials", type=Path, required=True, help="written")
+    parser.add_argument("--best-task", type=Path, required=True, help="written")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    device = prepare()
+    accuracies = study.read_accuracies(args.benchmark, args.params["target"])
+    labelled = {a: accuracies[a] for a in study.read_sample(args.architectures, "label")}
+    images = study.read_images(args.images)
+
+    def score_with(task: Task) -> Any:
+        return study.make_scorer(
+            "regression", args.space, args.params["protocol"], images, args.seed, 0, device, task
+        )
+
+    trials = search(labelled, score_with, args.params, args.seed)
+    artifacts.write_rows(trials, artifacts.TRIALS, args.trials, made_with(device))
+    artifacts.write_text(best_task_text(trials, len(labelled)), args.best_task)
+
+
+if __name__ == "__main__":
+    run(arguments(), main)

@@ -1,0 +1,172 @@
+"""Where files from elsewhere come from: a local mirror, the cache, the network, an installed package.
+
+GENNAS_MIRROR names a folder that is looked at first. Downloads are kept in $XDG_CACHE_HOME/gennas
+(default ~/.cache/gennas). A file is only ever used when its hash is the expected one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tqdm import tqdm
+from urllib3.exceptions import NewConnectionError, TimeoutError
+from urllib3.util import Retry
+
+from stages.artifacts import whole_or_not_at_all
+from stages.cli import logger
+from stages.errors import InputError
+
+CHUNK = 1 << 16  # bytes
+TIMEOUT = (3.05, 30.0)  # seconds to connect to an address, and between two pieces of the answer
+
+
+@dataclass(frozen=True)
+class File:
+    """A file from elsewhere, named by `path` in a mirror and in the cache, and one of its hashes.
+
+    `url` is None for a file without a public address: only a mirror can have it.
+    """
+
+    path: str
+    url: str | None
+    sha256: str | None = None
+    git_blob: str | None = None  # SHA-1 of the file as a git object
+    md5: str | None = None
+    size_limit: int = 1 << 30  # bytes
+
+    def __post_init__(self) -> None:
+        if not (self.sha256 or self.git_blob or self.md5):
+            raise ValueError(f"{self.path}: a file from elsewhere needs a hash")
+
+    def fits(self, candidate: Path) -> bool:
+        """Whether the content of `candidate` has the expected hash."""
+        if self.sha256:
+            digest = hashlib.sha256()
+        elif self.git_blob:
+            digest = hashlib.sha1(b"blob %d\0" % candidate.stat().st_size, usedforsecurity=False)
+        else:
+            digest = hashlib.md5(usedforsecurity=False)
+        with candidate.open("rb") as stream:
+            found = hashlib.file_digest(stream, lambda: digest).hexdigest()
+        return found == (self.sha256 or self.git_blob or self.md5)
+
+    @property
+    def mend(self) -> str:
+        """What a user can do when there is no network."""
+        return f"set GENNAS_MIRROR to a folder that holds {self.path}"
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """A file inside an installed distribution of one exact version, whose code is not imported."""
+
+    distribution: str
+    version: str
+    path: str
+
+    def locate(self) -> Path:
+        """Its path; an InputError when the distribution, this version of it or the file is missing."""
+        mend = f"run: pip install {self.distribution}=={self.version}"
+        try:
+            installed = metadata.distribution(self.distribution)
+        except metadata.PackageNotFoundError as error:
+            raise InputError(f"{self.distribution}: not installed; {mend}") from error
+        if installed.version != self.version:
+            raise InputError(
+                f"{self.distribution}: {installed.version} is installed, not {self.version}; {mend}"
+            )
+        found = Path(str(installed.locate_file(self.path)))
+        if not found.is_file():
+            raise InputError(f"{found}: missing from {self.distribution}; {mend} --force-reinstall")
+        return found
+
+
+class _Retry(Retry):
+    """Tries again after a quick failure, but not after a time-out, whose wait was long enough."""
+
+    def increment(self, *args: Any, **kwargs: Any) -> Self:
+        error = kwargs.get("error")
+        # urllib3 counts refused connections (retried) and failed name look-ups (not) as time-outs.
+        waited = isinstance(error, TimeoutError) and type(error) is not NewConnectionError
+        return super(_Retry, self.new(total=0) if waited else self).increment(*args, **kwargs)
+
+
+def _session() -> requests.Session:
+    """A session that speaks https only, redirections included, and tries four times."""
+    retries = _Retry(
+        total=3, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), respect_retry_after_header=False
+    )
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(max_retries=retries))
+    del session.adapters["http://"]
+    return session
+
+
+def _receive(file: File, url: str, target: Path) -> None:
+    """Stream `url` to `target`, with a bar on a terminal."""
+    with _session() as session, session.get(url, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        total = int(answer.headers.get("Content-Length", 0)) or None
+        quiet = not sys.stderr.isatty()
+        bar = tqdm(desc=file.path, total=total, unit="B", unit_scale=True, leave=False, disable=quiet)
+        received = 0
+        with bar, target.open("wb") as output:
+            for piece in answer.iter_content(CHUNK):
+                received += len(piece)
+                if received > file.size_limit:
+                    raise InputError(f"{file.path}: more than {file.size_limit} bytes at {url}; {file.mend}")
+                output.write(piece)
+                bar.update(len(piece))
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause of an exception, in one line."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _download(file: File, target: Path) -> None:
+    """Fetch `file` from its address to `target`, which appears only with the right hash."""
+    if file.url is None:
+        raise InputError(f"{file.path}: has no public address; {file.mend}")
+    if urlsplit(file.url).scheme != "https":
+        raise InputError(f"{file.path}: {file.url} is not an https address; change it")
+    logger.info("fetching %s from %s", file.path, file.url)
+    try:
+        with whole_or_not_at_all(target) as temporary:
+            _receive(file, file.url, temporary)
+            if not file.fits(temporary):
+                raise InputError(f"{file.path}: {file.url} has changed (another hash); {file.mend}")
+    except OSError as error:  # requests' exceptions are OSErrors too
+        raise InputError(
+            f"{file.path}: could not be fetched from {file.url} ({_reason(error)}); "
+            f"check the network, or {file.mend}"
+        ) from error
+
+
+def fetch(file: File | PackageFile) -> Path:
+    """The local path of `file`: from the mirror, else from the cache, else downloaded into it.
+
+    Raises InputError when the mirror's file differs, or when the download fails.
+    """
+    if isinstance(file, PackageFile):
+        return file.locate()
+    mirror = os.environ.get("GENNAS_MIRROR")
+    if mirror and (mirrored := Path(mirror) / file.path).is_file():
+        if not file.fits(mirrored):
+            raise InputError(f"{mirrored}: its hash differs from the expected one; replace it")
+        return mirrored
+    cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gennas" / file.path
+    if not (cached.is_file() and file.fits(cached)):
+        _download(file, cached)
+    return cached

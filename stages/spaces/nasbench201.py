@@ -1,0 +1,249 @@
+"""NAS-Bench-201: four-node cells whose six edges each carry one of five operations.
+
+Source: Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture
+Search", ICLR 2020. 5^6 = 15,625 cells; a network is a stem, three stages of identical cells at
+C, 2C and 4C channels, and a residual down-sampling block between stages.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from stages import safe_pickle
+from stages.errors import InputError
+from stages.sources import File, PackageFile
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+#: (source node, target node) of each edge, in the order of the string form.
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+#: Width and depth of the networks that the benchmark trained.
+BENCHMARK_CHANNELS, BENCHMARK_CELLS = 16, 5
+
+#: One operation index per edge, in the order of `EDGES`.
+Architecture = tuple[int, ...]
+
+# --- the string form ------------------------------------------------------------------------
+
+
+def to_id(architecture: Architecture) -> str:
+    """The benchmark's own string, e.g. ``|none~0|+|skip_connect~0|none~1|+|...|``."""
+    edges = [f"{OPERATIONS[op]}~{source}" for op, (source, _) in zip(architecture, EDGES, strict=True)]
+    return f"|{edges[0]}|+|{edges[1]}|{edges[2]}|+|{edges[3]}|{edges[4]}|{edges[5]}|"
+
+
+def from_id(architecture_id: str) -> Architecture:
+    """Parse `to_id`'s string. Raises ValueError for anything it would not have written."""
+    names = re.findall(r"[|+]([a-z0-9_]+)~", architecture_id)
+    unknown = set(names) - set(OPERATIONS)
+    if unknown:
+        raise ValueError(f"unknown operation {sorted(unknown)[0]!r} (known: {', '.join(OPERATIONS)})")
+    architecture = tuple(OPERATIONS.index(name) for name in names)
+    if len(architecture) != len(EDGES) or to_id(architecture) != architecture_id:
+        raise ValueError("not a NAS-Bench-201 string of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+    return architecture
+
+
+def random_architecture(rng: np.random.Generator) -> Architecture:
+    """Draw a cell uniformly from the 15,625."""
+    return tuple(int(op) for op in rng.integers(len(OPERATIONS), size=len(EDGES)))
+
+
+def mutate(architecture: Architecture, rng: np.random.Generator) -> Architecture:
+    """Replace the operation of one random edge by another one."""
+    edge = int(rng.integers(len(EDGES)))
+    others = [op for op in range(len(OPERATIONS)) if op != architecture[edge]]
+    return (*architecture[:edge], int(rng.choice(others)), *architecture[edge + 1 :])
+
+
+def all_architectures() -> list[Architecture]:
+    """Every cell of the space, in lexicographic order of its operation indices."""
+    return list(itertools.product(range(len(OPERATIONS)), repeat=len(EDGES)))
+
+
+# --- the network ----------------------------------------------------------------------------
+
+
+def conv_block(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """ReLU, convolution without bias, batch normalisation."""
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
+
+
+def operation(op: int, channels: int) -> nn.Module:
+    """The module of a non-`none` operation."""
+    match OPERATIONS[op]:
+        case "skip_connect":
+            return nn.Identity()
+        case "nor_conv_1x1":
+            return conv_block(channels, channels, 1)
+        case "nor_conv_3x3":
+            return conv_block(channels, channels, 3)
+        case "avg_pool_3x3":
+            return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+    raise ValueError(f"operation {op} has no module")
+
+
+class Cell(nn.Module):
+    """Every node is the sum of its incoming edges; the last node is the output."""
+
+    def __init__(self, architecture: Architecture, channels: int) -> None:
+        super().__init__()
+        self.edges = [(s, t) for (s, t), op in zip(EDGES, architecture, strict=True) if op]
+        self.operations = nn.ModuleList(operation(op, channels) for op in architecture if op)
+
+    def forward(self, x: Tensor) -> Tensor:
+        nodes: list[Tensor | None] = [x, None, None, None]  # None: a node without input is zero
+        for (source, target), op in zip(self.edges, self.operations, strict=True):
+            value = nodes[source]
+            # On an all-zero node a convolution still adds its batch-norm shift, as in the benchmark.
+            out = op(torch.zeros_like(x) if value is None else value)
+            previous = nodes[target]
+            nodes[target] = out if previous is None else previous + out
+        return torch.zeros_like(x) if nodes[3] is None else nodes[3]
+
+
+class Reduction(nn.Module):
+    """The benchmark's residual block of stride 2 that doubles the channels."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        outputs = 2 * inputs
+        self.main = nn.Sequential(conv_block(inputs, outputs, 3, stride=2), conv_block(outputs, outputs, 3))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.main(x)
+
+
+class Network(nn.Module):
+    """The skeleton without its classifier.
+
+    `forward` maps images (B, 3, H, W) to the features at the end of the three stages:
+    (B, C, H, W), (B, 2C, H/2, W/2), (B, 4C, H/4, W/4).
+    """
+
+    def __init__(self, architecture: Architecture, channels: int, cells: int) -> None:
+        super().__init__()
+        self.channels = (channels, 2 * channels, 4 * channels)
+        self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(Cell(architecture, width) for _ in range(cells))) for width in self.channels
+        )
+        self.reductions = nn.ModuleList(Reduction(width) for width in self.channels[:-1])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        features = [self.stages[0](self.stem(images))]
+        for reduction, stage in zip(self.reductions, list(self.stages)[1:], strict=True):
+            features.append(stage(reduction(features[-1])))
+        return features
+
+
+def build(architecture: Architecture, channels: int = BENCHMARK_CHANNELS, cells: int = BENCHMARK_CELLS) -> Network:
+    """The network of a cell, with PyTorch's default initialisation from the global generator."""
+    return Network(architecture, channels, cells)
+
+
+# --- the ground truth -----------------------------------------------------------------------
+
+_TABLES = "https://raw.githubusercontent.com/leeyeehoo/GenNAS-Zero/791b2b287d9007f781f90b8731624a833964d79f/data/nb201/"
+SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
+    # Every cell trained on CIFAR-10, and what becomes of it on analogue hardware.
+    "analog-nasbench": (PackageFile("analog-nasbench", "0.1.3", "analognasbench/data.anb"),),
+    # Validation accuracies of NAS-Bench-201 itself, mean over its seeds.
+    "nasbench201": (
+        File(
+            "nasbench201/cifar10valid.json",
+            _TABLES + "cifar10valid.json",
+            sha256="dbbee315739bd0c44acc0b1bb85c9e6396582cdb24f57f6debd8228782368bef",
+        ),
+        File(
+            "nasbench201/cifar100.json",
+            _TABLES + "cifar100.json",
+            sha256="59128e7b0e634be4748b386915990bf762d916b667118eef5774cfafc43cd724",
+        ),
+        File(
+            "nasbench201/tinyimagenet.json",
+            _TABLES + "tinyimagenet.json",
+            sha256="afeaf220f5ef6517442e73f166577db9bf38387a3e47a24ffa4b21662e92bc8d",
+        ),
+    ),
+}
+#: Column of each table of the source `nasbench201`, in the order of its files.
+_TABLE_TARGETS = (
+    "cifar10_validation_accuracy_percent",
+    "cifar100_validation_accuracy_percent",
+    "imagenet16_120_validation_accuracy_percent",
+)
+
+# analog-nasbench numbers operations and orders edges differently from NAS-Bench-201.
+_ANALOG_OPERATIONS = (1, 0, 3, 2, 4)  # its 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool
+_ANALOG_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+
+
+class _Record:
+    """Stands in for the classes of analog-nasbench's pickle: attributes and nothing else."""
+
+
+def from_analog(encoding: tuple[int, ...]) -> Architecture:
+    """The architecture of an analog-nasbench tuple."""
+    by_edge = {edge: _ANALOG_OPERATIONS[op] for edge, op in zip(_ANALOG_EDGES, encoding, strict=True)}
+    return tuple(by_edge[edge] for edge in EDGES)
+
+
+def _read_analog(path: Path) -> dict[Architecture, dict[str, float]]:
+    """Accuracies per cell: fully trained on CIFAR-10, quantised, with analogue noise and drift."""
+    allowed = {("analognasbench.data", name): _Record for name in ("Architecture", "DriftMeasurement")}
+    with path.open("rb") as file:
+        records = safe_pickle.load(file, allowed)
+    return {from_analog(encoding): _analog_targets(record) for encoding, record in records.items()}
+
+
+def _analog_targets(record: _Record) -> dict[str, float]:
+    """One column per figure; a drift measurement is a value and its uncertainty."""
+    targets = {}
+    for name, value in vars(record).items():
+        if name == "architecture":
+            continue
+        target = f"cifar10_{name.removeprefix('baseline_accuracy') or 'accuracy'}_percent"
+        if isinstance(value, _Record):
+            targets[target] = float(value.value)
+            targets[target.replace("_percent", "_uncertainty_percent")] = float(value.uncertainty)
+        else:
+            targets[target] = float(value)
+    return targets
+
+
+def _read_tables(paths: list[Path]) -> dict[Architecture, dict[str, float]]:
+    """Rows are [[[a], [b, c], [d, e, f]], accuracy], operations per node in NAS-Bench-201's order."""
+    table: dict[Architecture, dict[str, float]] = {}
+    for target, path in zip(_TABLE_TARGETS, paths, strict=True):
+        for nodes, accuracy in json.loads(path.read_text(encoding="utf-8")):
+            table.setdefault(tuple(sum(nodes, [])), {})[target] = float(accuracy)
+    return table
+
+
+def read(source: str, paths: list[Path]) -> pa.Table:
+    """See `Space.read`; one row per cell, in lexicographic order of the encoding."""
+    try:
+        table = _read_analog(paths[0]) if source == "analog-nasbench" else _read_tables(paths)
+        cells = all_architectures()
+        targets = list(table[cells[0]])
+        columns = {target: [table[cell][target] for cell in cells] for target in targets}
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{paths[0]}: not the {source} table this pipeline knows ({error!r})") from error
+    if len(table) != len(cells):
+        raise InputError(f"{paths[0]}: {len(table)} architectures instead of {len(cells)}")
+    ids = [to_id(cell) for cell in cells]
+    encoding = pa.array(cells, pa.list_(pa.field("item", pa.int8(), nullable=False)))
+    return pa.table({"architecture": ids, "encoding": encoding, **columns})

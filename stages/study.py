@@ -1,0 +1,70 @@
+"""What the stages that score architectures share: reading the sample and preparing a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from stages import artifacts, proxies, spaces
+from stages.errors import InputError
+from stages.proxies import Context, Score
+from stages.proxies.tasks import check_task
+from stages.reproducibility import derive_seed
+
+
+def read_images(path: Path) -> np.ndarray:
+    """The unlabelled images, uint8 (N, H, W, 3)."""
+    rows = artifacts.read_parquet(path, artifacts.IMAGES).to_pylist()
+    return np.stack(
+        [np.frombuffer(r["pixels"], np.uint8).reshape(r["height"], r["width"], 3) for r in rows]
+    )
+
+
+def read_sample(path: Path, role: str, first: int = 0, last: int | None = None) -> list[str]:
+    """The ids of the architectures of a role at positions first..last-1."""
+    table = artifacts.read_parquet(path, artifacts.ARCHITECTURES)
+    ids = table.filter(pc.equal(table["role"], role))["architecture"].to_pylist()
+    if last is not None and last > len(ids):
+        raise InputError(f"{path}: {last} {role} architectures asked, {len(ids)} there; ask for fewer")
+    return ids[first:last]
+
+
+def read_task(path: Path) -> dict[str, Any]:
+    """A regression task, checked."""
+    task = artifacts.read_yaml(path)
+    check_task(task, str(path))
+    return task
+
+
+def read_accuracies(path: Path, target: str) -> dict[str, float]:
+    """Accuracy in percent by architecture id."""
+    benchmark = artifacts.read_parquet(path, artifacts.BENCHMARK)
+    artifacts.check_target(benchmark, target, path)
+    return dict(zip(benchmark["architecture"].to_pylist(), benchmark[target].to_pylist(), strict=True))
+
+
+def make_scorer(
+    kind: str,
+    space_name: str,
+    protocol: Mapping[str, Any],
+    images: np.ndarray,
+    base_seed: int,
+    seed: int,
+    device: torch.device,
+    task: Mapping[str, Any] | None = None,
+) -> Callable[[str], Score]:
+    """A function from an architecture's id to its score under repetition `seed` of a proxy."""
+    space = spaces.load(space_name)
+    proxy_seed = derive_seed(base_seed, "proxy", seed)
+    score = proxies.make(kind, Context(space, protocol, images, proxy_seed, device, task))
+
+    def score_id(architecture_id: str) -> Score:
+        return score(space.from_id(architecture_id))
+
+    return score_id

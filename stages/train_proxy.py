@@ -1,0 +1,72 @@
+"""Score one shard of the sample with one proxy; or gather the shards into one table.
+
+A shard is a run of positions of the sample. Its rows are the architectures' scores for each
+repetition of the proxy, with the whole training-loss curve.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stages import artifacts, spaces, study
+from stages.cli import json_argument, run, stage_parser, track
+from stages.reproducibility import made_with, prepare
+
+
+def score_shard(args: argparse.Namespace) -> None:
+    """Score the architectures at positions first..last-1 of the sample."""
+    params = args.params
+    device = prepare()
+    ids = study.read_sample(args.architectures, "evaluate", args.first, args.last)
+    images = study.read_images(args.images)
+    task = study.read_task(args.task) if args.task else None
+    rows: list[dict[str, Any]] = []
+    for seed in range(params["seeds"]):
+        score = study.make_scorer(
+            params["kind"], args.space, params.get("protocol", {}), images, args.seed, seed, device, task
+        )
+        for position, architecture in enumerate(track(ids, f"{args.proxy} seed {seed}", len(ids)), args.first):
+            result = score(architecture)
+            row = (args.proxy, seed, position, architecture, result.score, result.status, result.losses)
+            rows.append(dict(zip(artifacts.SCORES.names, row, strict=True)))
+    artifacts.write_rows(rows, artifacts.SCORES, args.output, made_with(device))
+
+
+def gather(args: argparse.Namespace) -> None:
+    """Concatenate shards in the order given."""
+    tables = [artifacts.read_parquet(path, artifacts.SCORES) for path in args.shards]
+    made = {key.decode(): value.decode() for key, value in tables[0].schema.metadata.items()}
+    merged = pa.concat_tables([table.replace_schema_metadata() for table in tables])
+    artifacts.write_parquet(merged, artifacts.SCORES, args.output, made)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    shard = commands.add_parser("shard", help="score one shard")
+    shard.set_defaults(function=score_shard)
+    shard.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
+    shard.add_argument("--images", type=Path, required=True, help="images.parquet")
+    shard.add_argument("--task", type=Path, nargs="?", help="task file, for the regression proxy")
+    shard.add_argument("--space", choices=spaces.NAMES, required=True)
+    shard.add_argument("--proxy", required=True, help="its name in params.yaml")
+    shard.add_argument(
+        "--params", type=json_argument, required=True, help='{"kind": ..., "seeds": ..., "protocol": {...}}'
+    )
+    shard.add_argument("--seed", type=int, required=True, help="base seed")
+    shard.add_argument("--first", type=int, required=True, help="first position")
+    shard.add_argument("--last", type=int, required=True, help="one past the last position")
+    shard.add_argument("--output", type=Path, required=True, help="written")
+    merge = commands.add_parser("gather", help="concatenate shards")
+    merge.set_defaults(function=gather)
+    merge.add_argument("shards", type=Path, nargs="+")
+    merge.add_argument("--output", type=Path, required=True, help="written")
+    return parser
+
+
+if __name__ == "__main__":
+    run(arguments(), lambda args: args.function(args))

@@ -1,0 +1,41 @@
+"""Which source files a stage runs: the transitive imports within `stages`.
+
+Both Snakemake (as inputs) and DVC (as deps, checked by a test) learn of code changes from this.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The files (relative to the project) that a file's import statements name, within `stages`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    paths = {name.replace(".", "/") for name in names if name.split(".")[0] == "stages"}
+    found = {f"{path}.py" for path in paths} | {f"{path}/__init__.py" for path in paths}
+    return frozenset(path for path in found if (ROOT / path).is_file())
+
+
+def files(stage: str, *loaded: str) -> list[str]:
+    """The rule file of a stage and every source file it runs, sorted.
+
+    `loaded` names modules that are imported by name at run time, such as "spaces/nasbench201".
+    """
+    waiting = [f"stages/{name}.py" for name in (stage, *loaded)]
+    seen = {"stages/__init__.py", f"workflow/rules/{stage}.smk"}
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            waiting += imports(module)
+    return sorted(seen)

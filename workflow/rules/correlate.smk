@@ -1,0 +1,37 @@
+"""How well each proxy ranks the architectures.
+
+Reads:  scores.parquet, benchmark.parquet
+Writes: correlation.parquet, convergence.parquet, plots/convergence.csv, metrics.json
+"""
+
+
+rule correlate:
+    input:
+        code=code.files("correlate"),
+        scores=rules.train_proxy.output.scores,
+        benchmark=rules.download.output.benchmark,
+    output:
+        correlation="results/{space}/correlation.parquet",
+        convergence="results/{space}/convergence.parquet",
+        plot="results/{space}/plots/convergence.csv",
+        metrics="results/{space}/metrics.json",
+    params:
+        values=values("correlate"),
+        seed=SEED,
+    log:
+        "logs/{space}/correlate.log",
+    benchmark:
+        "logs/{space}/correlate.tsv"
+    conda:
+        "../envs/gennas.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "{wildcards.space}: correlate scores and accuracies"
+    shell:
+        "python -m stages.correlate --scores {input.scores:q} --benchmark {input.benchmark:q}"
+        " --params {params.values:q} --seed {params.seed} --correlation {output.correlation:q}"
+        " --convergence {output.convergence:q} --plot {output.plot:q} --metrics {output.metrics:q}"
+        " --log {log:q}"

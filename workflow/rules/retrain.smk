@@ -1,0 +1,40 @@
+"""The found architecture, trained for real; beside a random one of the sample.
+
+Reads:  search/best.json, architectures.parquet, a labelled data set
+Writes: retrain/history.parquet, retrain/metrics.json, retrain/weights.pt
+Steps:  a checkpoint after each epoch; a killed job resumes from it
+"""
+
+
+rule retrain:
+    input:
+        code=lambda wildcards: code.files("retrain", f"spaces/{wildcards.space}"),
+        best=rules.search_architecture.output.best,
+        architectures=rules.sample.output.architectures,
+    output:
+        history="results/{space}/retrain/history.parquet",
+        metrics="results/{space}/retrain/metrics.json",
+        weights="results/{space}/retrain/weights.pt",
+    params:
+        values=values("retrain"),
+        seed=SEED,
+        checkpoint="checkpoints/{space}/retrain.pt",
+    log:
+        "logs/{space}/retrain.log",
+    benchmark:
+        "logs/{space}/retrain.tsv"
+    conda:
+        "../envs/gennas.yaml"
+    priority: 10
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+        gpu=1,
+    message:
+        "{wildcards.space}: train the found architecture for real (follow it in {log})"
+    shell:
+        "python -m stages.retrain --space {wildcards.space:q} --params {params.values:q}"
+        " --seed {params.seed} --best {input.best:q} --architectures {input.architectures:q}"
+        " --history {output.history:q} --metrics {output.metrics:q} --weights {output.weights:q}"
+        " --checkpoint {params.checkpoint:q} --log {log:q}"

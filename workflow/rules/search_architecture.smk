@@ -1,0 +1,41 @@
+"""The best architecture of the space, as the proxy sees it; beside random search.
+
+Reads:  images.parquet, a task, the space; benchmark.parquet only to judge the answer
+Writes: search/trajectory.parquet, search/best.json, plots/regret.csv
+"""
+
+
+rule search_architecture:
+    input:
+        code=scoring_code("search_architecture"),
+        benchmark=rules.download.output.benchmark,
+        images=rules.download.output.images,
+        task=lambda wildcards: task_file(
+            PARAMS[wildcards.space]["search_architecture"]["task"], wildcards.space
+        ),
+    output:
+        trajectory="results/{space}/search/trajectory.parquet",
+        best="results/{space}/search/best.json",
+        regret="results/{space}/plots/regret.csv",
+    params:
+        values=values("search_architecture"),
+        seed=SEED,
+    log:
+        "logs/{space}/search_architecture.log",
+    benchmark:
+        "logs/{space}/search_architecture.tsv"
+    conda:
+        "../envs/gennas.yaml"
+    priority: 10  # retraining waits for it
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+        gpu=1,
+    message:
+        "{wildcards.space}: search the space with the proxy (follow it in {log})"
+    shell:
+        "python -m stages.search_architecture --space {wildcards.space:q} --params {params.values:q}"
+        " --seed {params.seed} --benchmark {input.benchmark:q} --images {input.images:q}"
+        " --task {input.task:q} --trajectory {output.trajectory:q} --regret {output.regret:q}"
+        " --best {output.best:q} --log {log:q}"

@@ -1,0 +1,75 @@
+"""Every proxy's score of every evaluated architecture, shard by shard.
+
+Reads:  architectures.parquet (role evaluate), images.parquet, the proxy's task
+Writes: scores/<proxy>/shard-<first>-<last>.parquet, then all of them in scores.parquet
+Steps:  one job per proxy and run of positions; a larger sample only adds jobs
+
+The shards are Snakemake's alone: DVC neither tracks nor removes them, so that a larger study costs
+only its new architectures through either door. `temp` says that scores.parquet is not stale for
+want of a shard; the profiles keep the files (`notemp`). Hence `train_proxy` itself declares all
+that its shards depend on.
+"""
+
+
+rule train_proxy_shard:
+    input:
+        code=lambda wildcards: code.files(
+            "train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}"
+        ),
+        architectures=rules.sample.output.architectures,
+        images=rules.download.output.images,
+        task=proxy_task,
+    output:
+        shard=temp("results/{space}/scores/{proxy}/shard-{first}-{last}.parquet"),
+    params:
+        values=proxy_values,
+        seed=SEED,
+    log:
+        "logs/{space}/train_proxy/{proxy}-{first}-{last}.log",
+    benchmark:
+        "logs/{space}/train_proxy/{proxy}-{first}-{last}.tsv"
+    conda:
+        "../envs/gennas.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+        gpu=1,
+    message:
+        "{wildcards.space}: score architectures {wildcards.first} to {wildcards.last} with {wildcards.proxy}"
+    shell:
+        "python -m stages.train_proxy shard --space {wildcards.space:q} --proxy {wildcards.proxy:q}"
+        " --params {params.values:q} --seed {params.seed} --architectures {input.architectures:q}"
+        " --images {input.images:q} --task {input.task:q}"
+        " --first {wildcards.first} --last {wildcards.last} --output {output.shard:q} --log {log:q}"
+
+
+rule train_proxy:
+    input:
+        code=lambda wildcards: code.files(
+            "train_proxy", f"spaces/{wildcards.space}", *proxy_kinds(wildcards.space)
+        ),
+        tasks=lambda wildcards: proxy_tasks(wildcards.space),
+        architectures=rules.sample.output.architectures,
+        images=rules.download.output.images,
+        shards=shards,
+    output:
+        scores="results/{space}/scores.parquet",
+    params:
+        evaluate=values("sample", "evaluate"),
+        values=values("train_proxy"),
+        seed=SEED,
+    log:
+        "logs/{space}/train_proxy.log",
+    benchmark:
+        "logs/{space}/train_proxy.tsv"
+    conda:
+        "../envs/gennas.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "{wildcards.space}: gather the scores"
+    shell:
+        "python -m stages.train_proxy gather {input.shards:q} --output {output.scores:q} --log {log:q}"
