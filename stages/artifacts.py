@@ -147,7 +147,9 @@ def write_parquet(table: pa.Table, schema: pa.Schema, path: Path, metadata: Mapp
         pq.write_table(pa.table(table.columns, schema=full), temporary, compression="zstd")
 
 
-def write_rows(rows: list[dict[str, Any]], schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+def write_rows(
+    rows: list[dict[str, Any]], schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
     """`write_parquet` for a list of rows."""
     write_parquet(pa.Table.from_pylist(rows, schema=schema), schema, path, metadata)
 
@@ -164,8 +166,9 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 def target_columns(benchmark: pa.Table) -> list[str]:
-    """The benchmark's accuracy columns."""
-    return [name for name in benchmark.column_names if name not in BENCHMARK.names]
+    """The benchmark's accuracy columns; a measurement's uncertainty is no target."""
+    columns = (name for name in benchmark.column_names if name not in BENCHMARK.names)
+    return [name for name in columns if not name.endswith("_uncertainty_percent")]
 
 
 def check_target(benchmark: pa.Table, target: str, path: Path) -> None:

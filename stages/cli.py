@@ -21,9 +21,7 @@ logger = logging.getLogger("stages")
 
 def stage_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser with the options that all stages share."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log", type=Path, help="write the log here (default: standard error)")
     return parser
 

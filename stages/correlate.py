@@ -46,7 +46,9 @@ def top_share(scores: np.ndarray, accuracies: np.ndarray) -> float:
 def score_matrices(scores: pa.Table) -> Iterator[tuple[str, list[str], np.ndarray, list[list[float]]]]:
     """Per proxy: name, architectures, scores (seeds, n), and loss curves seed by seed."""
     for proxy in pc.unique(scores["proxy"]).to_pylist():
-        table = scores.filter(pc.equal(scores["proxy"], proxy)).sort_by([("seed", "ascending"), ("position", "ascending")])
+        table = scores.filter(pc.equal(scores["proxy"], proxy)).sort_by(
+            [("seed", "ascending"), ("position", "ascending")]
+        )
         seeds = len(pc.unique(table["seed"]))
         ids = table["architecture"].to_pylist()
         matrix = table["score"].to_numpy().reshape(seeds, -1)  # (seeds, n)
@@ -66,17 +68,30 @@ def correlations(scores: pa.Table, benchmark: pa.Table, seed: int) -> list[dict[
                 low, high = interval(values, accuracies, seed)
                 tau = float(kendalltau(values, accuracies).statistic)
                 diverged = int(np.isneginf(values).sum())
-                row = (proxy, target, name, len(ids), diverged, rho, low, high, tau, top_share(values, accuracies))
+                row = (
+                    proxy,
+                    target,
+                    name,
+                    len(ids),
+                    diverged,
+                    rho,
+                    low,
+                    high,
+                    tau,
+                    top_share(values, accuracies),
+                )
                 rows.append(dict(zip(artifacts.CORRELATION.names, row, strict=True)))
     return rows
 
 
 def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
-    """Rho of the negated training loss after each iteration, averaged over seeds."""
+    """Rho of the negated training loss after each iteration, averaged over seeds; none for baselines."""
     truth = dict(zip(benchmark["architecture"].to_pylist(), benchmark[target].to_pylist(), strict=True))
     rows = []
     for proxy, ids, matrix, curves in score_matrices(scores):
-        losses = np.array(curves).reshape(*matrix.shape, -1)  # (seeds, n, iterations); 0 for baselines
+        if not curves[0]:
+            continue
+        losses = np.array(curves).reshape(*matrix.shape, -1)  # (seeds, n, iterations)
         losses = np.where(np.isfinite(losses), losses, np.inf)
         accuracies = np.array([truth[a] for a in ids])[None, :, None]
         rhos = spearman(-losses, np.broadcast_to(accuracies, losses.shape), axis=1).mean(axis=0)
@@ -88,16 +103,10 @@ def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict
 
 
 def headline(rows: list[dict[str, Any]], target: str) -> dict[str, Any]:
-    """metrics.json: per proxy, on the primary target and the mean over seeds."""
+    """metrics.json: per proxy, on the primary target and the mean over seeds; null where undefined."""
+    columns = ("spearman_rho", "rho_low", "rho_high", "kendall_tau", "top_share", "architectures")
     return {
-        row["proxy"]: {
-            "rho": round(row["spearman_rho"], 4),
-            "rho_low": round(row["rho_low"], 4),
-            "rho_high": round(row["rho_high"], 4),
-            "tau": round(row["kendall_tau"], 4),
-            "top_share": round(row["top_share"], 4),
-            "architectures": row["architectures"],
-        }
+        row["proxy"]: {name: round(row[name], 4) if math.isfinite(row[name]) else None for name in columns}
         for row in rows
         if row["target"] == target and row["seeds"] == "mean"
     }
@@ -127,7 +136,7 @@ def main(args: argparse.Namespace) -> None:
         logger.info("%(proxy)s %(target)s seeds %(seeds)s: rho %(spearman_rho).3f (n = %(architectures)d)", row)
     artifacts.write_rows(rows, artifacts.CORRELATION, args.correlation)
     artifacts.write_rows(curve, artifacts.CONVERGENCE, args.convergence)
-    lines = [f"{r['proxy']},{r['iteration']},{r['spearman_rho']:.4f}" for r in curve if math.isfinite(r["spearman_rho"])]
+    lines = [f"{row['proxy']},{row['iteration']},{row['spearman_rho']:.4f}" for row in curve]
     artifacts.write_text("\n".join(["proxy,iteration,spearman_rho", *lines, ""]), args.plot)
     artifacts.write_json(headline(rows, target), args.metrics)
 

@@ -29,9 +29,11 @@ Rows = Sequence[Mapping[str, Any]]
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE, BLACK = (
     "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#000000",
 )  # fmt: skip
-#: Who proposed a point, in every figure that sets a search against chance.
-SEARCHED = {"color": BLUE, "linestyle": "-"}
-RANDOM = {"color": ORANGE, "linestyle": "--"}
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK)
+#: What was searched for and what was drawn at random, in every figure that compares the two.
+SEARCHED: dict[str, Any] = {"color": BLUE, "linestyle": "-"}
+RANDOM: dict[str, Any] = {"color": ORANGE, "linestyle": "--"}
+RHO = "\N{GREEK SMALL LETTER RHO}"
 WIDTH = 4.5  # inches
 TILES = 6  # pictures per row of the figure of signals
 
@@ -45,6 +47,7 @@ styled = matplotlib.rc_context(
         "axes.grid": True,
         "grid.color": "#dddddd",
         "legend.frameon": False,
+        "figure.constrained_layout.w_pad": 0.08,  # inches
         "svg.fonttype": "path",
         "svg.hashsalt": "gennas",
         "text.parse_math": False,  # a name is text, whatever it holds
@@ -54,7 +57,7 @@ styled = matplotlib.rc_context(
 
 def proxy_colours(proxies: Iterable[str]) -> dict[str, str]:
     """One colour per proxy, in the order they first appear; the same in every figure."""
-    return dict(zip(dict.fromkeys(proxies), itertools.cycle((BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK))))
+    return dict(zip(dict.fromkeys(proxies), itertools.cycle(PALETTE)))
 
 
 def canvas(height: float) -> Figure:
@@ -75,14 +78,7 @@ def to_svg(figure: Figure) -> str:
 def accuracy_axis(axis: Axes, accuracies: Sequence[float]) -> None:
     """Space the x axis by the logarithm of the error: the differences that matter are near the top."""
     ticks = [t for t in (10, 50, 80, 90, 94, 97, 99) if min(accuracies) <= t <= max(accuracies)]
-
-    def forward(accuracy: np.ndarray) -> np.ndarray:
-        return -np.log10(np.maximum(100 - accuracy, 0.1))
-
-    def inverse(position: np.ndarray) -> np.ndarray:
-        return 100 - 10 ** (-position)
-
-    axis.set_xscale("function", functions=(forward, inverse))
+    axis.set_xscale("function", functions=(lambda a: -np.log10(np.maximum(100 - a, 0.1)), lambda x: 100 - 10.0**-x))
     axis.set_xticks(ticks or [min(accuracies), max(accuracies)])
 
 
@@ -114,16 +110,14 @@ def scatter_panel(axis: Axes, accuracies: np.ndarray, scores: np.ndarray, colour
 
 
 @styled
-def scatter(
-    scores: Rows, truth: Mapping[str, float], rhos: Mapping[str, float], colours: Mapping[str, str]
-) -> str:
+def scatter(scores: Rows, truth: Mapping[str, float], rhos: Mapping[str, float], colours: Mapping[str, str]) -> str:
     """Mean score against true accuracy in percent, one panel per proxy (`SCORES`)."""
     panels = mean_scores(scores)
     lines = math.ceil(len(panels) / 2)
     figure = canvas(2.1 * lines)
     for place, (proxy, own) in enumerate(panels.items(), start=1):
         axis = figure.add_subplot(lines, 2, place)
-        axis.set_title(f"{proxy}\nρ = {rhos[proxy]:.2f}")
+        axis.set_title(f"{proxy}\n{RHO} = {rhos[proxy]:.2f}")
         scatter_panel(axis, np.array([truth[a] for a in own]), np.array([*own.values()]), colours[proxy])
     figure.supxlabel("true accuracy (%)", fontsize=10)
     figure.supylabel("score", fontsize=10)
@@ -134,7 +128,7 @@ def scatter(
 def convergence(rows: Rows, colours: Mapping[str, str]) -> str:
     """Rho against training iterations, one line per trained proxy (`CONVERGENCE`, one target)."""
     figure = canvas(3.4)
-    axis = figure.add_subplot(xlabel="training iterations", ylabel="Spearman's ρ")
+    axis = figure.add_subplot(xlabel="training iterations", ylabel=f"Spearman's {RHO}")
     for proxy in dict.fromkeys(row["proxy"] for row in rows):
         own = [row for row in rows if row["proxy"] == proxy]
         iterations = [row["iteration"] for row in own]
@@ -170,21 +164,18 @@ def tiles(signal: torch.Tensor) -> np.ndarray:
     """A sample of a signal (B, C, 8, 8): tile i is channel i of image i, (TILES, 8, 8) in [-1, 1]."""
     channel = torch.arange(TILES)
     drawn = signal[channel % len(signal), channel].numpy()
-    return drawn / max(np.abs(drawn).max(), 1e-9)
+    scaled: np.ndarray = drawn / max(np.abs(drawn).max(), 1e-9)  # a stage may have no signal at all
+    return scaled
 
 
-def draw_signals(
-    tasks: Mapping[str, Any], images: torch.Tensor, seed: int
-) -> dict[str, dict[str, np.ndarray]]:
+def draw_signals(tasks: Mapping[str, Any], images: torch.Tensor, seed: int) -> dict[str, dict[str, np.ndarray]]:
     """Tiles of each basis, as the first task that has it uses it, and of each task's targets, with titles."""
     generator = torch.Generator().manual_seed(seed)
     bases: dict[str, Any] = {}
     for signal in (s for task in tasks.values() for stage in task["signals"].values() for s in stage):
         bases.setdefault(signal["basis"], signal)
     groups = {
-        "the bases": {
-            name: tiles(draw_basis(signal, images, TILES, generator)) for name, signal in bases.items()
-        }
+        "the bases": {name: tiles(draw_basis(signal, images, TILES, generator)) for name, signal in bases.items()}
     }
     for name, task in tasks.items():
         groups[f"targets of {name}"] = {
@@ -202,7 +193,7 @@ def signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
     """
     groups = draw_signals(tasks, to_tensor(images), seed)
     heights = [1, *(len(group) for group in groups.values())]
-    figure = canvas(0.52 * sum(heights) + 0.25 * len(heights))
+    figure = canvas(0.54 * sum(heights) + 0.25 * len(heights))
     axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     axes[0].set_title("the inputs")
     show_tiles(axes[0], ["crops"], images[None, :TILES] / 255)
@@ -219,7 +210,7 @@ def signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
 def task_search(trials: Rows) -> str:
     """Each task's fitness in the order of evaluation, and the best so far (`TRIALS`)."""
     figure = canvas(3.2)
-    axis = figure.add_subplot(xlabel="tasks evaluated", ylabel="fitness (ρ on labelled cells)")
+    axis = figure.add_subplot(xlabel="tasks evaluated", ylabel=f"fitness ({RHO})")
     for generation, marker, style in (("initial", "o", RANDOM), ("child", "^", SEARCHED)):
         own = [row for row in trials if row["generation"] == generation]
         axis.scatter(
@@ -251,9 +242,7 @@ def search(trajectory: Rows) -> str:
         regret = regrets(trajectory, algorithm)
         evaluations = np.arange(1, regret.shape[1] + 1)
         axis.plot(evaluations, regret.mean(0), label=algorithm.replace("_", " "), **style)
-        axis.fill_between(
-            evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0
-        )
+        axis.fill_between(evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0)
     axis.set_yscale("symlog", linthresh=0.1)  # logarithmic, but with a zero: the optimum
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_ylim(bottom=0)
@@ -274,12 +263,24 @@ def retrain(history: Rows) -> str:
     return to_svg(figure)
 
 
+def draw_edge(axis: Axes, source: int, target: int, operation: str, below: bool) -> None:
+    """An arc between two nodes that bows further the longer it is, with its operation at the middle."""
+    reach = target - source
+    bow = 0.5 * (reach - 1) * (-1 if below else 1)
+    t = np.linspace(-1, 1, 50)
+    axis.plot(source + reach * (t + 1) / 2, bow * (1 - t**2), color=BLUE, zorder=1)
+    offset, side = ((0, -5), "top") if bow < 0 else ((0, 4), "bottom")
+    axis.annotate(
+        operation, (source + reach / 2, bow), offset, textcoords="offset points",
+        ha="center", va=side, fontsize=9,
+    )  # fmt: skip
+
+
 @styled
 def cell(architecture: str) -> str | None:
     """The graph of a NAS-Bench-201 string without its `none` edges; None for any other form.
 
-    Nodes lie on a line, one arc per edge. Longer edges bow further; those from the input to an
-    inner node bow down, so that labels stay apart.
+    Nodes lie on a line. Arcs from the input to an inner node are below it, so that labels stay apart.
     """
     groups = architecture.split("+")
     edges = [
@@ -290,17 +291,13 @@ def cell(architecture: str) -> str | None:
     ]
     if not edges:
         return None
-    figure = canvas(2.4)
+    figure = canvas(2.3)
     output = len(groups)
-    axis = figure.add_subplot(xlim=(-0.3, output + 0.3), ylim=(-0.9, 1.3))
+    axis = figure.add_subplot(xlim=(-0.2, output + 0.2), ylim=(-0.8, 1.2))
     axis.set_axis_off()
     for source, target, operation in edges:
-        reach = target - source
-        bow = 0.5 * (reach - 1) * (-1 if source == 0 and target < output else 1)
-        t = np.linspace(-1, 1, 50)
-        axis.plot(source + reach * (t + 1) / 2, bow * (1 - t**2), color=BLUE, zorder=1)
-        axis.annotate(operation, (source + reach / 2, bow), (0, 3), textcoords="offset points", ha="center")
-    for node in range(output + 1):
-        name = {0: "in", output: "out"}.get(node, str(node))
-        axis.annotate(name, (node, 0), ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white"})
+        draw_edge(axis, source, target, operation, below=source == 0 and target < output)
+    axis.scatter(range(output + 1), [0] * (output + 1), s=420, color="white", edgecolors=BLACK, zorder=2)
+    for node, name in enumerate(["in", *map(str, range(1, output)), "out"]):
+        axis.annotate(name, (node, 0), ha="center", va="center", fontsize=9)
     return to_svg(figure)

@@ -24,18 +24,10 @@ from stages.figures import Rows
 from stages.reproducibility import derive_seed
 
 FIRST_IDS = 5  # architectures of each role that the record spells out
-#: The options that name a table, and its schema.
-TABLES = {
-    "benchmark": artifacts.BENCHMARK,
-    "images": artifacts.IMAGES,
-    "architectures": artifacts.ARCHITECTURES,
-    "scores": artifacts.SCORES,
-    "correlation": artifacts.CORRELATION,
-    "convergence": artifacts.CONVERGENCE,
-    "trials": artifacts.TRIALS,
-    "trajectory": artifacts.TRAJECTORY,
-    "history": artifacts.HISTORY,
-}
+TABLES = (
+    "benchmark", "images", "architectures", "scores", "correlation", "convergence", "trials",
+    "trajectory", "history",
+)  # fmt: skip
 DOCUMENTS = ("best_task", "best", "retrain_metrics")
 
 
@@ -55,6 +47,13 @@ def headline(correlation: Rows, scores: Rows, target: str) -> list[dict[str, Any
     return sorted(rows, key=lambda row: np.nan_to_num(row["spearman_rho"], nan=-2), reverse=True)
 
 
+def by_seed(correlation: Rows, target: str) -> list[Mapping[str, Any]]:
+    """The primary target's rows seed by seed, of the proxies that have more than one."""
+    rows = [row for row in correlation if row["target"] == target and row["seeds"] != "mean"]
+    repeated = {row["proxy"] for row in rows if row["seeds"] == "1"}
+    return [row for row in rows if row["proxy"] in repeated]
+
+
 def further_targets(correlation: Rows, target: str) -> dict[str, dict[str, float]]:
     """Rho of the mean score on every other target: target -> proxy -> rho."""
     further: dict[str, dict[str, float]] = {}
@@ -70,21 +69,25 @@ def made_with(scores: pa.Table) -> dict[str, str]:
     return {key: metadata[key.encode()].decode() for key in ("python", "torch", "numpy", "device")}
 
 
+def read_rows(path: Path, schema: pa.Schema) -> Rows:
+    """A table as a list of rows."""
+    rows: Rows = artifacts.read_parquet(path, schema).to_pylist()
+    return rows
+
+
 def draw(args: argparse.Namespace, scores: Rows, rhos: Mapping[str, float]) -> dict[str, str]:
     """The figures as SVG, by name."""
     colours = figures.proxy_colours(row["proxy"] for row in scores)
     tasks = {path.stem: study.read_task(path) for path in args.tasks}
     tasks["the searched task"] = study.read_task(args.best_task)
     truth = study.read_accuracies(args.benchmark, args.params["correlate"]["target"])
-    rows = {name: artifacts.read_parquet(getattr(args, name), TABLES[name]).to_pylist() for name in
-            ("convergence", "trials", "trajectory", "history")}  # fmt: skip
     return {
         "scatter": figures.scatter(scores, truth, rhos, colours),
-        "convergence": figures.convergence(rows["convergence"], colours),
+        "convergence": figures.convergence(read_rows(args.convergence, artifacts.CONVERGENCE), colours),
         "signals": figures.signals(tasks, study.read_images(args.images), derive_seed(args.seed, "report")),
-        "task_search": figures.task_search(rows["trials"]),
-        "search": figures.search(rows["trajectory"]),
-        "retrain": figures.retrain(rows["history"]),
+        "task_search": figures.task_search(read_rows(args.trials, artifacts.TRIALS)),
+        "search": figures.search(read_rows(args.trajectory, artifacts.TRAJECTORY)),
+        "retrain": figures.retrain(read_rows(args.history, artifacts.HISTORY)),
     }
 
 
@@ -112,9 +115,7 @@ def arguments() -> argparse.ArgumentParser:
     for name in (*TABLES, *DOCUMENTS):
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="read")
     parser.add_argument("--tasks", type=Path, nargs="+", required=True, help="the hand-made tasks' files")
-    parser.add_argument(
-        "--params", type=json_argument, required=True, help="the space's section of params.yaml"
-    )
+    parser.add_argument("--params", type=json_argument, required=True, help="the space's section of params.yaml")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--html", type=Path, required=True, help="written: the report")
     parser.add_argument("--figures", type=Path, required=True, help="written: a folder of SVG files")
@@ -124,7 +125,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     target = args.params["correlate"]["target"]
     scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
-    correlation = artifacts.read_parquet(args.correlation, artifacts.CORRELATION).to_pylist()
+    correlation = read_rows(args.correlation, artifacts.CORRELATION)
     table = headline(correlation, scores.to_pylist(), target)
     best = artifacts.read_json(args.best)
     pictures = draw(args, scores.to_pylist(), {row["proxy"]: row["spearman_rho"] for row in table})
@@ -132,18 +133,18 @@ def main(args: argparse.Namespace) -> None:
         space=args.space,
         target=target,
         headline=table,
-        repetitions=[row for row in correlation if row["target"] == target and row["seeds"] != "mean"],
+        repetitions=by_seed(correlation, target),
         further=further_targets(correlation, target),
         best=best,
         cell=figures.cell(best["architecture"]),
         pictures=pictures,
         retrain=artifacts.read_json(args.retrain_metrics),
-        params=args.params,
         params_yaml=yaml.safe_dump(args.params, sort_keys=False),
         protocol=args.params["train_proxy"]["protocol"],
         best_task=args.best_task.read_text(encoding="utf-8"),
         made_with=made_with(scores),
-        sample={role: study.read_sample(args.architectures, role) for role in ("evaluate", "label")},
+        labelled=study.read_sample(args.architectures, "label"),
+        evaluated=study.read_sample(args.architectures, "evaluate")[: table[0]["architectures"]],
         first_ids=FIRST_IDS,
         seed=args.seed,
         checksums=checksums([getattr(args, name) for name in (*TABLES, *DOCUMENTS)] + args.tasks),

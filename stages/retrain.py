@@ -102,7 +102,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 def accuracy_percent(network: nn.Module, part: Part) -> float:
     """Accuracy in evaluation mode."""
     network.eval()
-    guesses = torch.cat([network(images).argmax(dim=1) for images in part.images.split(EVALUATION_BATCH)])
+    guesses = torch.cat([network(images).argmax(dim=1) for images in torch.split(part.images, EVALUATION_BATCH)])
     return 100 * int((guesses == part.labels).sum()) / len(guesses)
 
 
@@ -114,7 +114,7 @@ def train_epoch(
     generator = torch.Generator().manual_seed(seed)
     count = len(part.images)
     loss_sum, correct = torch.zeros(2, device=part.images.device)
-    for batch in torch.randperm(count, generator=generator).split(params["batch_size"]):
+    for batch in torch.split(torch.randperm(count, generator=generator), params["batch_size"]):
         images, labels = part.images[batch], part.labels[batch]
         if params["dataset"] != "digits":  # a mirrored digit is no digit
             images = augment(images, generator)
@@ -197,12 +197,13 @@ def train(
 def choose(best: Path, architectures: Path) -> dict[str, str]:
     """The id of the architecture found, and of the first of the evaluated sample that differs."""
     answer = artifacts.read_json(best)
-    if not isinstance(answer, dict) or "architecture" not in answer:
+    found = answer.get("architecture") if isinstance(answer, dict) else None
+    if not isinstance(found, str):
         raise InputError(f"{best}: has no key 'architecture'; delete it and re-run")
     sample = artifacts.read_parquet(architectures, artifacts.ARCHITECTURES).sort_by("position").to_pylist()
     for row in sample:
-        if row["role"] == "evaluate" and row["architecture"] != answer["architecture"]:
-            return {"found": answer["architecture"], "random": row["architecture"]}
+        if row["role"] == "evaluate" and row["architecture"] != found:
+            return {"found": found, "random": row["architecture"]}
     raise InputError(f"{architectures}: has no other architecture to evaluate; draw a larger sample")
 
 
@@ -211,7 +212,7 @@ def build(space: Space, architecture: str, classes: int, params: Params, seed: i
     try:
         parsed = space.from_id(architecture)
     except ValueError as error:
-        raise InputError(f"architecture {architecture!r}: {error}") from error
+        raise InputError(f"architecture {architecture!r}: {error}; check --space") from error
     torch.manual_seed(seed)
     return Classifier(space.build(parsed, params["channels"], params["cells"]), classes)
 
@@ -226,13 +227,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--best", type=Path, required=True, help="best.json, the search's answer")
     parser.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
     parser.add_argument("--space", choices=spaces.NAMES, required=True)
-    parser.add_argument(
-        "--params", type=json_argument, required=True, help="this stage's section of params.yaml"
-    )
+    parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument(
-        "--history", type=Path, required=True, help="written: losses and accuracies per epoch"
-    )
+    parser.add_argument("--history", type=Path, required=True, help="written: losses and accuracies per epoch")
     parser.add_argument("--metrics", type=Path, required=True, help="written: the accuracies reached")
     parser.add_argument("--weights", type=Path, required=True, help="written: state_dict of the one found")
     parser.add_argument("--checkpoint", type=Path, required=True, help="written while training, then deleted")

@@ -7,8 +7,8 @@ best-scored architecture really is: its accuracy, its rank, its regret against t
 from __future__ import annotations
 
 import argparse
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ def make_search(algorithm: str, space: Space, params: Mapping[str, Any], seed: i
     )
 
 
-def trajectory(search: Search[Any], space: Space, score: Callable[[str], float], evaluations: int, label: str):
+def trajectory(
+    search: Search[Any], space: Space, score: Callable[[str], float], evaluations: int, label: str
+) -> Iterator[tuple[str, float, str]]:
     """Yield (architecture, score, best architecture so far) for each evaluation."""
     best, best_score = "", float("-inf")
     for _ in track(range(evaluations), label, evaluations, unit="evaluation"):
@@ -55,8 +57,7 @@ class Truth:
     def of(self, architecture: str) -> tuple[float, int, float]:
         """Accuracy (%), rank from 1 (equals share the best), regret against the optimum (%)."""
         accuracy = self.accuracies[architecture]
-        better = len(self.sorted) - bisect_left(self.sorted, accuracy)
-        rank = better - self.sorted.count(accuracy) + 1
+        rank = len(self.sorted) - bisect_right(self.sorted, accuracy) + 1
         return accuracy, rank, self.sorted[-1] - accuracy
 
 

@@ -83,9 +83,7 @@ def main(args: argparse.Namespace) -> None:
     images = study.read_images(args.images)
 
     def score_with(task: Task) -> Any:
-        return study.make_scorer(
-            "regression", args.space, args.params["protocol"], images, args.seed, 0, device, task
-        )
+        return study.make_scorer("regression", args.space, args.params["protocol"], images, args.seed, 0, device, task)
 
     trials = search(labelled, score_with, args.params, args.seed)
     artifacts.write_rows(trials, artifacts.TRIALS, args.trials, made_with(device))

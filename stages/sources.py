@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
-from urllib3.exceptions import NewConnectionError, TimeoutError
+from urllib3 import exceptions
 from urllib3.util import Retry
 
 from stages.artifacts import whole_or_not_at_all
@@ -81,9 +81,7 @@ class PackageFile:
         except metadata.PackageNotFoundError as error:
             raise InputError(f"{self.distribution}: not installed; {mend}") from error
         if installed.version != self.version:
-            raise InputError(
-                f"{self.distribution}: {installed.version} is installed, not {self.version}; {mend}"
-            )
+            raise InputError(f"{self.distribution}: {installed.version} is installed, not {self.version}; {mend}")
         found = Path(str(installed.locate_file(self.path)))
         if not found.is_file():
             raise InputError(f"{found}: missing from {self.distribution}; {mend} --force-reinstall")
@@ -96,7 +94,7 @@ class _Retry(Retry):
     def increment(self, *args: Any, **kwargs: Any) -> Self:
         error = kwargs.get("error")
         # urllib3 counts refused connections (retried) and failed name look-ups (not) as time-outs.
-        waited = isinstance(error, TimeoutError) and type(error) is not NewConnectionError
+        waited = isinstance(error, exceptions.TimeoutError) and type(error) is not exceptions.NewConnectionError
         return super(_Retry, self.new(total=0) if waited else self).increment(*args, **kwargs)
 
 
@@ -149,8 +147,7 @@ def _download(file: File, target: Path) -> None:
                 raise InputError(f"{file.path}: {file.url} has changed (another hash); {file.mend}")
     except OSError as error:  # requests' exceptions are OSErrors too
         raise InputError(
-            f"{file.path}: could not be fetched from {file.url} ({_reason(error)}); "
-            f"check the network, or {file.mend}"
+            f"{file.path}: could not be fetched from {file.url} ({_reason(error)}); check the network, or {file.mend}"
         ) from error
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
@@ -21,9 +20,7 @@ from stages.reproducibility import derive_seed
 def read_images(path: Path) -> np.ndarray:
     """The unlabelled images, uint8 (N, H, W, 3)."""
     rows = artifacts.read_parquet(path, artifacts.IMAGES).to_pylist()
-    return np.stack(
-        [np.frombuffer(r["pixels"], np.uint8).reshape(r["height"], r["width"], 3) for r in rows]
-    )
+    return np.stack([np.frombuffer(r["pixels"], np.uint8).reshape(r["height"], r["width"], 3) for r in rows])
 
 
 def read_sample(path: Path, role: str, first: int = 0, last: int | None = None) -> list[str]:

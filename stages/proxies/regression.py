@@ -59,9 +59,7 @@ def draw_task(task: Mapping[str, Any], protocol: Mapping[str, Any], images: Tens
     generator = Generator().manual_seed(seed)
     targets = tuple(
         draw_target(signals, images, target_channels, generator)
-        for signals, target_channels in zip(
-            task["signals"].values(), head_channels(task, protocol), strict=True
-        )
+        for signals, target_channels in zip(task["signals"].values(), head_channels(task, protocol), strict=True)
     )
     shape = (protocol["iterations"] + 1, *images.shape)
     level = task["noise"]["level"]
@@ -121,14 +119,18 @@ def train(network: nn.Module, task: Task, protocol: Mapping[str, Any]) -> Score:
     return Score(-final, "ok", curve)
 
 
+def prepare_images(context: Context) -> Tensor:
+    """The one batch of every training, standardised and resized: (B, 3, resolution, resolution)."""
+    images = to_tensor(context.images[: context.protocol["batch_size"]])
+    return interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")
+
+
 def make(context: Context) -> Callable[[Any], Score]:
     """Draw images, targets and noise once; every architecture starts from the same seed."""
     protocol, task = context.protocol, context.task
     if task is None:
         raise ValueError("the regression proxy needs a task")
-    images = to_tensor(context.images[: protocol["batch_size"]])
-    images = interpolate(images, size=(protocol["resolution"],) * 2, mode="area")
-    drawn = draw_task(task, protocol, images, context.seed).to(context.device)
+    drawn = draw_task(task, protocol, prepare_images(context), context.seed).to(context.device)
 
     def score(architecture: Any) -> Score:
         torch.manual_seed(context.seed)

@@ -104,9 +104,7 @@ def draw_basis(signal: Mapping[str, Any], images: Tensor, channels: int, generat
     return basis(argument, channels, generator).expand(len(images), -1, -1, -1)
 
 
-def draw_target(
-    signals: Sequence[Mapping[str, Any]], images: Tensor, channels: int, generator: Generator
-) -> Tensor:
+def draw_target(signals: Sequence[Mapping[str, Any]], images: Tensor, channels: int, generator: Generator) -> Tensor:
     """The regression target of one stage: the sum of its signals, (B, C, S, S)."""
     target = torch.zeros(len(images), channels, GRID, GRID)
     for signal in signals:

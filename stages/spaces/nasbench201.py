@@ -229,7 +229,7 @@ def _read_tables(paths: list[Path]) -> dict[Architecture, dict[str, float]]:
     table: dict[Architecture, dict[str, float]] = {}
     for target, path in zip(_TABLE_TARGETS, paths, strict=True):
         for nodes, accuracy in json.loads(path.read_text(encoding="utf-8")):
-            table.setdefault(tuple(sum(nodes, [])), {})[target] = float(accuracy)
+            table.setdefault(tuple(itertools.chain(*nodes)), {})[target] = float(accuracy)
     return table
 
 

@@ -72,13 +72,20 @@ def proxy_task(wildcards):
 
 def proxy_kinds(space):
     """The modules of all proxies of a space."""
-    return sorted({f"proxies/{section['kind']}" for section in PARAMS[space]["train_proxy"]["proxies"].values()})
+    return sorted(
+        {f"proxies/{section['kind']}" for section in PARAMS[space]["train_proxy"]["proxies"].values()}
+    )
 
 
 def proxy_tasks(space):
     """The task files of all proxies of a space."""
     sections = PARAMS[space]["train_proxy"]["proxies"].values()
     return sorted({task_file(section["task"], space) for section in sections if "task" in section})
+
+
+def hand_made_tasks(space):
+    """The task files of all proxies of a space that no search made."""
+    return [task for task in proxy_tasks(space) if not task.startswith("results/")]
 
 
 def shards(wildcards):

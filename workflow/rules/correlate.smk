@@ -15,9 +15,6 @@ rule correlate:
         convergence="results/{space}/convergence.parquet",
         plot="results/{space}/plots/convergence.csv",
         metrics="results/{space}/metrics.json",
-    params:
-        values=values("correlate"),
-        seed=SEED,
     log:
         "logs/{space}/correlate.log",
     benchmark:
@@ -28,6 +25,9 @@ rule correlate:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        values=values("correlate"),
+        seed=SEED,
     message:
         "{wildcards.space}: correlate scores and accuracies"
     shell:

@@ -11,9 +11,6 @@ rule download:
     output:
         benchmark="results/{space}/benchmark.parquet",
         images="results/{space}/images.parquet",
-    params:
-        values=values("download"),
-        seed=SEED,
     log:
         "logs/{space}/download.log",
     benchmark:
@@ -24,6 +21,9 @@ rule download:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        values=values("download"),
+        seed=SEED,
     message:
         "{wildcards.space}: fetch ground truth and unlabelled images"
     shell:

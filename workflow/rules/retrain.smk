@@ -15,22 +15,22 @@ rule retrain:
         history="results/{space}/retrain/history.parquet",
         metrics="results/{space}/retrain/metrics.json",
         weights="results/{space}/retrain/weights.pt",
-    params:
-        values=values("retrain"),
-        seed=SEED,
-        checkpoint="checkpoints/{space}/retrain.pt",
     log:
         "logs/{space}/retrain.log",
     benchmark:
         "logs/{space}/retrain.tsv"
+    priority: 10
     conda:
         "../envs/gennas.yaml"
-    priority: 10
     threads: 1
     resources:
         mem_mb=4000,
         runtime=1440,
         gpu=1,
+    params:
+        values=values("retrain"),
+        seed=SEED,
+        checkpoint="checkpoints/{space}/retrain.pt",
     message:
         "{wildcards.space}: train the found architecture for real (follow it in {log})"
     shell:

@@ -11,9 +11,6 @@ rule sample:
         benchmark=rules.download.output.benchmark,
     output:
         architectures="results/{space}/architectures.parquet",
-    params:
-        label=values("sample", "label"),
-        seed=SEED,
     log:
         "logs/{space}/sample.log",
     benchmark:
@@ -24,6 +21,9 @@ rule sample:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        label=values("sample", "label"),
+        seed=SEED,
     message:
         "{wildcards.space}: draw the architectures"
     shell:

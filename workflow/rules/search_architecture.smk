@@ -17,21 +17,21 @@ rule search_architecture:
         trajectory="results/{space}/search/trajectory.parquet",
         best="results/{space}/search/best.json",
         regret="results/{space}/plots/regret.csv",
-    params:
-        values=values("search_architecture"),
-        seed=SEED,
     log:
         "logs/{space}/search_architecture.log",
     benchmark:
         "logs/{space}/search_architecture.tsv"
+    priority: 10  # retraining waits for it
     conda:
         "../envs/gennas.yaml"
-    priority: 10  # retraining waits for it
     threads: 1
     resources:
         mem_mb=2000,
         runtime=1440,
         gpu=1,
+    params:
+        values=values("search_architecture"),
+        seed=SEED,
     message:
         "{wildcards.space}: search the space with the proxy (follow it in {log})"
     shell:

@@ -14,21 +14,21 @@ rule search_task:
     output:
         trials="results/{space}/task_search/trials.parquet",
         best_task="results/{space}/task_search/best_task.yaml",
-    params:
-        values=values("search_task"),
-        seed=SEED,
     log:
         "logs/{space}/search_task.log",
     benchmark:
         "logs/{space}/search_task.tsv"
+    priority: 10  # the searched task's scores wait for it
     conda:
         "../envs/gennas.yaml"
-    priority: 10  # the searched task's scores wait for it
     threads: 1
     resources:
         mem_mb=2000,
         runtime=1440,
         gpu=1,
+    params:
+        values=values("search_task"),
+        seed=SEED,
     message:
         "{wildcards.space}: search for a task on the labelled architectures (follow it in {log})"
     shell:

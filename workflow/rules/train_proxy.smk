@@ -21,9 +21,6 @@ rule train_proxy_shard:
         task=proxy_task,
     output:
         shard=temp("results/{space}/scores/{proxy}/shard-{first}-{last}.parquet"),
-    params:
-        values=proxy_values,
-        seed=SEED,
     log:
         "logs/{space}/train_proxy/{proxy}-{first}-{last}.log",
     benchmark:
@@ -35,13 +32,16 @@ rule train_proxy_shard:
         mem_mb=2000,
         runtime=240,
         gpu=1,
+    params:
+        values=proxy_values,
+        seed=SEED,
     message:
         "{wildcards.space}: score architectures {wildcards.first} to {wildcards.last} with {wildcards.proxy}"
     shell:
-        "python -m stages.train_proxy shard --space {wildcards.space:q} --proxy {wildcards.proxy:q}"
+        "python -m stages.train_proxy --log {log:q} shard --space {wildcards.space:q} --proxy {wildcards.proxy:q}"
         " --params {params.values:q} --seed {params.seed} --architectures {input.architectures:q}"
         " --images {input.images:q} --task {input.task:q}"
-        " --first {wildcards.first} --last {wildcards.last} --output {output.shard:q} --log {log:q}"
+        " --first {wildcards.first} --last {wildcards.last} --output {output.shard:q}"
 
 
 rule train_proxy:
@@ -55,10 +55,6 @@ rule train_proxy:
         shards=shards,
     output:
         scores="results/{space}/scores.parquet",
-    params:
-        evaluate=values("sample", "evaluate"),
-        values=values("train_proxy"),
-        seed=SEED,
     log:
         "logs/{space}/train_proxy.log",
     benchmark:
@@ -69,7 +65,11 @@ rule train_proxy:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        evaluate=values("sample", "evaluate"),
+        values=values("train_proxy"),
+        seed=SEED,
     message:
         "{wildcards.space}: gather the scores"
     shell:
-        "python -m stages.train_proxy gather {input.shards:q} --output {output.scores:q} --log {log:q}"
+        "python -m stages.train_proxy --log {log:q} gather {input.shards:q} --output {output.scores:q}"

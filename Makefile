@@ -1,0 +1,42 @@
+# Thin targets; everything works without make from an activated .venv.
+.PHONY: run test check install lock docs clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ACTIVATE := . .venv/bin/activate &&
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+install: .venv/installed ## Make .venv from requirements.lock
+
+.venv/installed: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(ACTIVATE) python -m pip install --quiet --requirement requirements.lock
+	touch $@
+
+run: install ## Run the study of params.yaml and print what it found
+	$(ACTIVATE) snakemake --cores all
+	$(ACTIVATE) python -m workflow.summary
+
+test: install ## Run all tests
+	$(ACTIVATE) python -m pytest --numprocesses auto --dist loadgroup
+
+check: install ## Lint, format, types
+	$(ACTIVATE) ruff check . && ruff format --check .
+	$(ACTIVATE) snakefmt --check --compact-diff workflow
+	$(ACTIVATE) snakemake --lint
+	$(ACTIVATE) mypy
+
+docs: install ## Write docs/parameters.md
+	$(ACTIVATE) python -m stages.params --docs > docs/parameters.md
+
+# The local version label of a CPU build ("+cpu") is no release of its own: drop it.
+lock: install ## Write requirements.lock from pyproject.toml
+	$(ACTIVATE) pip-compile --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
+	    --no-header --quiet --output-file requirements.lock pyproject.toml
+	sed -i -E 's/^(torch==[0-9.]+)\+cpu/\1/' requirements.lock
+
+clean: ## Delete what a run made, except .venv and the DVC cache
+	rm -rf results logs checkpoints .snakemake
+	git checkout -- results

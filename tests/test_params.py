@@ -1,0 +1,82 @@
+"""params.yaml: a bad key or value is one line that names it and what is allowed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import params
+from stages.errors import InputError
+
+DEFAULT = Path("params.yaml")
+
+
+def changed(*path_and_value):
+    """The default study with one value changed (or, with `...`, removed)."""
+    study = json.loads(json.dumps(yaml.safe_load(DEFAULT.read_text())))  # without the shared anchors
+    *path, last, value = path_and_value
+    section = study
+    for key in path:
+        section = section[key]
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return study
+
+
+def test_the_default_study_is_valid():
+    assert params.load(DEFAULT)["base"]["spaces"] == ["nasbench201"]
+
+
+SPACE = "nasbench201"
+
+
+@pytest.mark.parametrize(
+    ("path_and_value", "named"),
+    [
+        ((SPACE, "sample", "evaluate", "many"), ["sample.evaluate", "many", "integer"]),
+        ((SPACE, "sample", "evaluate", 0), ["sample.evaluate", "0", "5"]),
+        ((SPACE, "sample", "evaluate", 20000), ["sample.evaluate", "20000", "15625"]),
+        ((SPACE, "sample", "colour", "red"), ["sample", "colour"]),
+        ((SPACE, "sample", "label", ...), ["sample", "label"]),
+        ((SPACE, "download", "source", "rumour"), ["download.source", "rumour", "analog-nasbench"]),
+        ((SPACE, "train_proxy", "protocol", "momentum", 1), ["protocol.momentum", "1"]),
+        ((SPACE, "train_proxy", "protocol", "learning_rate", "1e-3"), ["learning_rate", "1e-3", "number"]),
+        ((SPACE, "train_proxy", "proxies", "mine", {"kind": "telepathy", "seeds": 1}), ["mine", "telepathy"]),
+        ((SPACE, "train_proxy", "proxies", "mine", {"kind": "regression", "seeds": 1}), ["mine", "task"]),
+        ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
+        (("base", "spaces", ["nasbench301"]), ["base.spaces", "nasbench301"]),
+        (("base", "seed", ...), ["base", "seed"]),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_bad_values_are_named(path_and_value, named):
+    with pytest.raises(InputError) as caught:
+        params.check(changed(*path_and_value), Path("params.yaml"))
+    message = str(caught.value)
+    assert message.startswith("params.yaml: ") and "\n" not in message
+    assert all(word in message for word in named), message
+
+
+@pytest.mark.parametrize("text", ["base: [", "\x00", "base: {seed: 1}", "[]", ""])
+def test_the_command_exits_with_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    done = subprocess.run([sys.executable, "-m", "stages.params", path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert str(path) in done.stderr
+
+
+def test_docs_parameters_is_generated():
+    message = "run `make docs`"
+    assert Path("docs/parameters.md").read_text() == params.documentation(), message
+
+
+def test_every_key_of_the_schema_is_described():
+    rows = params.documentation().splitlines()[6:]
+    assert rows and not [row for row in rows if row.endswith("|  |")]

@@ -1,0 +1,255 @@
+"""What a reader of the report relies on: it is whole, self-contained, harmless and reproducible."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import yaml
+
+from stages import artifacts, figures, report
+from stages.errors import InputError
+
+TARGET = "cifar10_accuracy_percent"
+HOSTILE = "<script>alert(1)</script>"
+PROXIES = {"parameters": 0, "single": 5, HOSTILE: 5}  # training iterations
+FOUND = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|avg_pool_3x3~1|nor_conv_1x1~2|"
+ARCHITECTURES = [FOUND, f"{HOSTILE} & co", *(f"architecture-{i}" for i in range(12))]
+ACCURACIES = np.linspace(94, 60, len(ARCHITECTURES))
+EVALUATED = ARCHITECTURES[:12]
+TASK = {
+    "noise": {"kind": "uniform", "level": 0.1},
+    "channel_factors": [1.0, 1.0, 1.0],
+    "signals": {
+        "stage_1": [{"basis": "dot", "amplitude": 1.0, "density": 0.5, "per_sample": True}],
+        "stage_2": [{"basis": "resize", "amplitude": 1.0}],
+        "stage_3": [],
+    },
+}
+PARAMS = {
+    "train_proxy": {"protocol": {"channels": 8, "cells": 1, "batch_size": 4, "resolution": 16}},
+    "correlate": {"target": TARGET},
+}
+FIGURES = {"scatter", "convergence", "signals", "task_search", "search", "retrain"}
+
+
+def benchmark() -> pa.Table:
+    table = pa.table({"architecture": ARCHITECTURES, "encoding": [[i] for i in range(len(ARCHITECTURES))]})
+    table = table.cast(artifacts.BENCHMARK)
+    for name in (TARGET, "other_accuracy_percent"):
+        table = table.append_column(pa.field(name, pa.float64(), nullable=False), pa.array(ACCURACIES))
+    return table
+
+
+def score_rows() -> list[dict[str, Any]]:
+    """Two seeds of each proxy; the last architecture's training diverged."""
+    return [
+        {
+            "proxy": proxy,
+            "seed": seed,
+            "position": position,
+            "architecture": architecture,
+            "score": -float(position) if position < 11 else -np.inf,
+            "status": "ok" if position < 11 else "diverged",
+            "losses": [1.0] * iterations,
+        }
+        for proxy, iterations in PROXIES.items()
+        for seed in range(2)
+        for position, architecture in enumerate(EVALUATED)
+    ]
+
+
+def correlation_rows() -> list[dict[str, Any]]:
+    return [
+        dict(zip(artifacts.CORRELATION.names, row, strict=True))
+        for rank, proxy in enumerate(PROXIES)
+        for target in (TARGET, "other_accuracy_percent")
+        for seeds in ("0", "1", "mean")
+        for row in [(proxy, target, seeds, 12, 1, 0.5 + 0.1 * rank, 0.4321, 0.9876, 0.4, 1.0)]
+    ]
+
+
+def search_rows() -> list[dict[str, Any]]:
+    return [
+        dict(zip(artifacts.TRAJECTORY.names, row, strict=True))
+        for algorithm in ("ageing_evolution", "random_search")
+        for seed in range(2)
+        for e in range(1, 6)
+        for row in [(algorithm, seed, e, FOUND, -1.0, FOUND, 94.0, 1, 5.0 - e)]
+    ]
+
+
+def small_rows() -> dict[str, list[dict[str, Any]]]:
+    """The rows of the small tables."""
+    image = {"pixels": bytes(range(192)), "height": 8, "width": 8}
+    curve = [{"proxy": p, "target": TARGET, "iteration": i, "spearman_rho": 0.1 * i}
+             for p, iterations in PROXIES.items() for i in range(1, iterations + 1)]  # fmt: skip
+    trials = [{"trial": i, "generation": "initial" if i < 2 else "child", "fitness": 0.1 * i,
+               "best_fitness": 0.1 * i, "task": "{}"} for i in range(4)]  # fmt: skip
+    history = [dict(zip(artifacts.HISTORY.names, (role, epoch, 0.1, 1.0, 50.0, 60.0), strict=True))
+               for role in ("found", "random") for epoch in (1, 2)]  # fmt: skip
+    return {"images": [image] * 4, "convergence": curve, "trials": trials, "history": history}
+
+
+def roles() -> list[dict[str, Any]]:
+    drawn = [("evaluate", i, a) for i, a in enumerate(EVALUATED)]
+    drawn += [("label", i, a) for i, a in enumerate(ARCHITECTURES[12:])]
+    return [dict(zip(artifacts.ARCHITECTURES.names, row, strict=True)) for row in drawn]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every artifact that the report reads."""
+    folder = tmp_path_factory.mktemp("inputs")
+    made_with = {"python": "3.11.9", "torch": "2.13.0", "numpy": "2.4.6", "device": "cpu (x86_64)"}
+    artifacts.write_parquet(benchmark(), artifacts.BENCHMARK, folder / "benchmark.parquet")
+    artifacts.write_rows(score_rows(), artifacts.SCORES, folder / "scores.parquet", made_with)
+    tables = {"architectures": roles(), "correlation": correlation_rows(), "trajectory": search_rows()}
+    for name, rows in {**tables, **small_rows()}.items():
+        artifacts.write_rows(rows, getattr(artifacts, name.upper()), folder / f"{name}.parquet")
+    for name in ("single", "best_task"):
+        artifacts.write_text(yaml.safe_dump(TASK), folder / f"{name}.yaml")
+    best = {"architecture": FOUND, "accuracy_percent": 94.0, "rank": 1, "benchmark_size": 14}
+    artifacts.write_json({**best, "regret_percent": 0.0}, folder / "best.json")
+    retrained = {role: {"test_accuracy_percent": 97.25} for role in ("found", "random")}
+    artifacts.write_json({"dataset": "digits", **retrained}, folder / "retrain_metrics.json")
+    return folder
+
+
+def write_report(inputs: Path, html: Path) -> None:
+    """Run the stage as its command line would."""
+    options = {
+        "space": "nasbench201", "seed": "1", "params": json.dumps(PARAMS), "tasks": inputs / "single.yaml",
+        "html": html, "figures": html.parent / "figures",
+    }  # fmt: skip
+    for name in (*report.TABLES, *report.DOCUMENTS):
+        (options[name.replace("_", "-")],) = inputs.glob(f"{name}.*")
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    report.main(report.arguments().parse_args(words))
+
+
+@pytest.fixture(scope="module")
+def written(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("written") / "report.html"
+    write_report(inputs, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def html(written: Path) -> str:
+    return written.read_text(encoding="utf-8")
+
+
+class Reader(HTMLParser):
+    """Collects tags, references, and the visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.references: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag == "img":
+            self.images.append(dict(attrs))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_report_and_figures_are_byte_identical_when_made_again(inputs: Path, written: Path, tmp_path: Path) -> None:
+    write_report(inputs, tmp_path / "report.html")
+    names = ["report.html", *(f"figures/{name}.svg" for name in sorted(FIGURES))]
+    assert [str(p.relative_to(tmp_path)) for p in sorted(tmp_path.rglob("*.*"))] == sorted(names)
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (written.parent / name).read_bytes()
+
+
+def test_report_refers_to_nothing_outside_itself(html: str) -> None:
+    reader = Reader(html)
+    assert reader.references
+    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in reader.references)
+    assert not reader.tags & {"script", "link", "iframe", "object"}
+    assert "url(" not in html and "@import" not in html
+
+
+def test_every_picture_has_an_alternative_text(html: str) -> None:
+    images = Reader(html).images
+    assert len(images) == len(FIGURES) + 1  # and the cell found
+    assert all(image["alt"] for image in images)
+
+
+def test_names_are_text_and_never_markup(html: str) -> None:
+    assert "<script" not in html
+    text = Reader(html).text
+    assert HOSTILE in text
+    assert f"{HOSTILE} & co" in text  # an architecture of the sample
+
+
+def test_headline_states_n_seeds_and_interval(html: str) -> None:
+    text = Reader(html).text
+    assert f"{HOSTILE} n = 12, 2 seeds, 1 diverged 0.700 [0.43, 0.99]" in text
+    assert "parameters baseline, n = 12, 2 seeds, 1 diverged 0.500 [0.43, 0.99]" in text
+
+
+def test_best_proxy_comes_first(html: str) -> None:
+    (best,) = re.findall(r'<tr class="best"><th scope="row">([^\n]*)', html)
+    assert best == "&lt;script&gt;alert(1)&lt;/script&gt;"
+
+
+def test_answer_and_retraining_are_told(html: str) -> None:
+    text = Reader(html).text
+    assert "true accuracy is 94.00 % , rank 1 of 14" in text
+    assert "found 97.25 %" in text
+
+
+def test_record_names_versions_seed_and_checksums(html: str, inputs: Path) -> None:
+    text = Reader(html).text
+    for words in ("torch 2.13.0", "device cpu (x86_64)", "base seed 1", "batch_size: 4"):
+        assert words in text
+    for file in inputs.iterdir():
+        assert report.checksums([file])[file.name] in text
+
+
+def test_report_names_no_folder_of_this_machine(html: str, inputs: Path) -> None:
+    assert str(inputs.parent) not in html
+
+
+def test_proxy_that_ranks_nothing_comes_last() -> None:
+    rows = correlation_rows()
+    for row in rows:
+        if row["proxy"] == HOSTILE:
+            row["spearman_rho"] = float("nan")
+    assert [row["proxy"] for row in report.headline(rows, score_rows(), TARGET)][-1] == HOSTILE
+
+
+def test_scores_far_below_the_others_do_not_stretch_the_axis() -> None:
+    scores = np.array([*np.linspace(-1, 0, 50), -1e6, -np.inf])
+    assert -3 < figures.score_floor(scores) <= -1
+
+
+def test_search_figure_keeps_seeds_apart() -> None:
+    assert figures.regrets(search_rows(), "random_search").tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
+
+
+def test_only_a_cell_string_is_drawn_as_a_cell() -> None:
+    assert figures.cell(FOUND)
+    assert figures.cell(HOSTILE) is None
+
+
+def test_missing_target_is_named(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PARAMS, "correlate", {"target": "nothing"})
+    with pytest.raises(InputError, match="nothing"):
+        write_report(inputs, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()

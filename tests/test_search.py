@@ -1,0 +1,66 @@
+"""One contract for every search, and what makes ageing evolution what it is."""
+
+import numpy as np
+import pytest
+
+from stages.search import AgeingEvolution, RandomSearch
+
+
+def draw(rng):
+    return int(rng.integers(1000))
+
+
+def mutate(candidate, rng):
+    return candidate + int(rng.choice([-1, 1]))
+
+
+def evolution(seed, population=10, tournament=5):
+    return AgeingEvolution(np.random.default_rng(seed), draw, mutate, population, tournament)
+
+
+def random_search(seed):
+    return RandomSearch(np.random.default_rng(seed), draw)
+
+
+def run(search, steps=60):
+    """Maximise the candidate itself."""
+    met = []
+    for _ in range(steps):
+        candidate = search.ask()
+        search.tell(candidate, float(candidate))
+        met.append(candidate)
+    return met
+
+
+@pytest.mark.parametrize("make", [evolution, random_search])
+def test_a_search_is_a_function_of_its_seed(make):
+    assert run(make(1)) == run(make(1))
+    assert run(make(1)) != run(make(2))
+
+
+def test_evolution_first_draws_its_population_then_mutates_members():
+    met = run(evolution(3))
+    expected = np.random.default_rng(3).integers(1000, size=10).tolist()
+    assert met[:10] == expected
+    for step in range(10, 60):
+        assert any(abs(met[step] - member) == 1 for member in met[step - 10 : step])
+
+
+def test_the_oldest_dies_however_good():
+    search = evolution(0, population=2, tournament=2)
+    for candidate, score in [(100, 1e9), (200, 0.0), (300, 0.0)]:
+        search.tell(candidate, score)
+    assert [candidate for candidate, _ in search.members] == [200, 300]
+
+
+def test_the_whole_population_in_the_tournament_breeds_the_best():
+    search = evolution(0, population=5, tournament=5)
+    for candidate in (10, 50, 30, 20, 40):
+        search.tell(candidate, float(candidate))
+    assert search.ask() in (49, 51)
+
+
+def test_evolution_beats_random_search_where_neighbours_are_alike():
+    evolved = [max(run(evolution(seed), 600)) for seed in range(5)]
+    drawn = [max(run(random_search(seed), 600)) for seed in range(5)]
+    assert np.mean(evolved) > np.mean(drawn)
