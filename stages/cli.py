@@ -35,7 +35,7 @@ def json_argument(text: str) -> Any:
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
-    """Run a stage: bad input ends in one line and exit code 2; a traceback is a bug, and logged."""
+    """Run a stage: bad input ends in one line and exit code 1; a traceback is a bug, and logged."""
     args = parser.parse_args()
     if args.log:
         args.log.parent.mkdir(parents=True, exist_ok=True)

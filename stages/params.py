@@ -31,7 +31,8 @@ def describe(error: ValidationError, path: Path) -> str:
     if error.validator in ("additionalProperties", "required", "type", "minProperties"):
         return f"{path}: {key}: {error.message}"
     allowed = error.validator_value
-    meaning = " ".join(str(error.schema.get("description", "")).split())
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    meaning = " ".join(schema.get("description", "").split())
     return f"{path}: {key}: {error.instance!r} is not allowed ({error.validator}: {allowed}). {meaning}".strip()
 
 

@@ -29,12 +29,12 @@ def read_sample(path: Path, role: str, first: int = 0, last: int | None = None) 
     ids = table.filter(pc.equal(table["role"], role))["architecture"].to_pylist()
     if last is not None and last > len(ids):
         raise InputError(f"{path}: {last} {role} architectures asked, {len(ids)} there; ask for fewer")
-    return ids[first:last]
+    return list(ids[first:last])
 
 
 def read_task(path: Path) -> dict[str, Any]:
     """A regression task, checked."""
-    task = artifacts.read_yaml(path)
+    task: dict[str, Any] = artifacts.read_yaml(path)
     check_task(task, str(path))
     return task
 
@@ -62,6 +62,6 @@ def make_scorer(
     score = proxies.make(kind, Context(space, protocol, images, proxy_seed, device, task))
 
     def score_id(architecture_id: str) -> Score:
-        return score(space.from_id(architecture_id))
+        return score(spaces.parse(space, architecture_id))
 
     return score_id

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from stages import artifacts, retrain, spaces
+from stages import artifacts, classifier, retrain, spaces
+from stages.classifier import Classifier, Part, accuracy_percent, augment, load_data
 from stages.errors import InputError
-from stages.retrain import Classifier, Part, accuracy_percent, augment, choose, load_data
+from stages.retrain import choose
 
 FOUND = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|none~2|"
 RANDOM = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
@@ -142,7 +143,7 @@ def test_stopped_at_any_epoch(study, tmp_path, monkeypatch, saves):
         with pytest.raises(KeyboardInterrupt):
             retrain.main(parsed(study, tmp_path))
     epochs = []
-    original = retrain.train_epoch
+    original = classifier.train_epoch
     monkeypatch.setattr(retrain, "train_epoch", lambda *args: epochs.append(1) or original(*args))
     retrain.main(parsed(study, tmp_path))
     assert len(epochs) == 8 - saves
@@ -241,5 +242,5 @@ def test_cifar_images_are_augmented_and_digits_are_not(monkeypatch):
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
     for dataset in ("digits", "cifar10", "cifar10_subset"):
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-        retrain.train_epoch(network, optimizer, part, {"dataset": dataset, "batch_size": 4}, seed=0)
+        classifier.train_epoch(network, optimizer, part, {"dataset": dataset, "batch_size": 4}, seed=0)
     assert len(calls) == 2

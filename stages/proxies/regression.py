@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -34,7 +34,7 @@ class RegressionNetwork(nn.Module):
         self.backbone = backbone
         self.heads = nn.ModuleList(
             nn.Sequential(nn.BatchNorm2d(inputs), nn.Conv2d(inputs, outputs, 1))
-            for inputs, outputs in zip(backbone.channels, target_channels, strict=True)
+            for inputs, outputs in zip(cast(tuple[int, ...], backbone.channels), target_channels, strict=True)
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -136,6 +136,6 @@ def make(context: Context) -> Callable[[Any], Score]:
         torch.manual_seed(context.seed)
         backbone = context.space.build(architecture, protocol["channels"], protocol["cells"])
         network = RegressionNetwork(backbone, head_channels(task, protocol))
-        return train(network.to(context.device, memory_format=torch.channels_last), drawn, protocol)
+        return train(network.to(context.device), drawn, protocol)
 
     return score

@@ -8,7 +8,7 @@ its bases, each times its amplitude. All shapes are (B, C, S, S): batch, channel
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -90,7 +90,12 @@ def resize(images: Tensor, channels: int, generator: Generator) -> Tensor:
     return small[:, draw_channels(max(1000, channels), channels, generator) % images.shape[1]]
 
 
-BASES = {"sin1d": sin1d, "sin2d": sin2d, "dot": dot, "gaussian_dot": gaussian_dot}
+BASES: Mapping[str, Callable[[Any, int, Generator], Tensor]] = {
+    "sin1d": sin1d,
+    "sin2d": sin2d,
+    "dot": dot,
+    "gaussian_dot": gaussian_dot,
+}
 
 
 def draw_basis(signal: Mapping[str, Any], images: Tensor, channels: int, generator: Generator) -> Tensor:

@@ -56,3 +56,11 @@ def load(name: str) -> Space:
     if name not in NAMES:
         raise InputError(f"unknown search space {name!r}; known: {', '.join(NAMES)}")
     return cast(Space, import_module(f"{__name__}.{name}"))
+
+
+def parse(space: Space, architecture_id: str) -> Any:
+    """`from_id` for ids read from a file: an InputError instead of a ValueError."""
+    try:
+        return space.from_id(architecture_id)
+    except ValueError as error:
+        raise InputError(f"architecture {architecture_id!r}: {error}; delete the file it is from and re-run") from error

@@ -123,7 +123,8 @@ class Reduction(nn.Module):
         self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.main(x)
+        out: Tensor = self.shortcut(x) + self.main(x)
+        return out
 
 
 class Network(nn.Module):
@@ -193,6 +194,9 @@ _ANALOG_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 class _Record:
     """Stands in for the classes of analog-nasbench's pickle: attributes and nothing else."""
+
+    value: float  # of a drift measurement
+    uncertainty: float
 
 
 def from_analog(encoding: tuple[int, ...]) -> Architecture:
