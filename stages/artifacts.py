@@ -156,6 +156,8 @@ def write_rows(
 
 def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a table and check it against its schema."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; run the stage that writes it")
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:

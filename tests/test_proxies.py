@@ -96,7 +96,7 @@ def plain_curve(architecture, ctx):
                 g = g + (4e-5 * p if p.ndim > 1 else 0)
                 v.mul_(0.9).add_(g)
                 p.sub_(0.1 * v)
-        curve.append(float(loss))
+        curve.append(loss.item())
     return curve
 
 

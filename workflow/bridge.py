@@ -1,136 +1,268 @@
 """Keep Snakemake and DVC in step, so that `snakemake` and `dvc repro` agree on what is stale.
 
-Snakemake judges an output by its own record of the job that made it; DVC by content. What
-Snakemake runs is therefore committed to dvc.lock at the end of the run, and a stamp (the hash of
-dvc.lock) says which lock the files in results/ belong to. When DVC has changed them since
-(checkout, pull, repro, exp apply), Snakemake's record is about other files: it refuses to run
-until `python -m workflow.bridge sync` has brought its record up to date.
+Snakemake judges an output by its own record of the job that made it; DVC by content. So what
+Snakemake made is committed to dvc.lock at the end of a run. When something else than a job has
+changed results/ since (`dvc checkout`, `pull`, `exp apply`, `repro`), Snakemake's records are about
+other files: it refuses to run until `python -m workflow.bridge sync` has mended them.
+
+The bridge's own state is in .snakemake/gennas/, all of it safe to lose:
+    dvc.lock    dvc.lock as it was when results/ and Snakemake's records last agreed with it
+    unrecorded  the stages that were begun since, and not yet committed with DVC
+    run.lock    locked by the running Snakemake
+    jobs.lock   locked by each of its jobs
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import yaml
 
 from stages.errors import InputError
 
-STAMP = Path(".snakemake/gennas-dvc-stamp")
-LOCK = Path("dvc.lock")
+PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+RECORDS = Path(".snakemake")
+STATE = RECORDS / "gennas"
+AGREED, UNRECORDED = STATE / "dvc.lock", STATE / "unrecorded"
+RUN_LOCK, JOBS_LOCK = STATE / "run.lock", STATE / "jobs.lock"
 #: Set for the Snakemake processes that `sync` starts itself.
 SYNCING = "GENNAS_SYNC"
-REMEDY = "run `python -m workflow.bridge sync`"
+REMEDY = "run `python -m workflow.bridge sync` first"
+#: Every job's shell begins so: a job that outlives a killed Snakemake keeps the lock until it ends.
+JOB_PREFIX = (
+    "set -euo pipefail; "  # as without a prefix
+    f"exec 9<>{JOBS_LOCK}; python -S -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_SH)'; "
+)
 
 
-def digest(paths: Iterable[Path]) -> str:
-    """One hash over names and contents; a missing file counts as such."""
-    total = hashlib.sha256()
-    for path in paths:
-        content = path.read_bytes() if path.is_file() else b"missing"
-        total.update(f"{path} {hashlib.sha256(content).hexdigest()}\n".encode())
-    return total.hexdigest()
+def content(path: Path) -> bytes:
+    """What a file holds; nothing if it is not there."""
+    return path.read_bytes() if path.is_file() else b""
 
 
-def sources() -> list[Path]:
-    """What decides a result besides data: parameters, tasks, code, rules."""
+def write(path: Path, data: bytes) -> None:
+    """Replace a file at once, since a run may be killed at any moment."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def source_hashes() -> dict[Path, str]:
+    """The hashes of what decides a result besides data: parameters, tasks, code, rules."""
     patterns = ("params.yaml", "tasks/*.yaml", "stages/**/*", "workflow/**/*.smk", "workflow/Snakefile")
-    return sorted(path for pattern in patterns for path in Path().glob(pattern) if "__pycache__" not in path.parts)
+    paths = {path for pattern in patterns for path in Path().glob(pattern)}
+    files = {path for path in paths if path.is_file() and "__pycache__" not in path.parts}
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def dvc(*arguments: str) -> str:
+def dvc(*arguments: str) -> None:
     """Run DVC; its error in one line if it fails."""
     done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise InputError(f"dvc {arguments[0]} failed: {reason[-1] if reason else 'no message'}")
-    return done.stdout
 
 
-def outputs(stage_names: Iterable[str] | None = None) -> list[Path]:
-    """The outputs recorded in dvc.lock, of all stages or of some."""
-    stages = (yaml.safe_load(LOCK.read_text()) or {}).get("stages", {}) if LOCK.is_file() else {}
-    chosen = stages if stage_names is None else [name for name in stage_names if name in stages]
-    return [Path(out["path"]) for name in chosen for out in stages[name].get("outs", [])]
+def recorded_outputs() -> dict[str, dict[Path, str]]:
+    """The outputs in dvc.lock with their MD5, by stage."""
+    try:
+        lock = yaml.safe_load(content(LOCK)) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"{LOCK}: not readable as YAML; settle the merge, or `git checkout {LOCK}`") from error
+    stages = lock.get("stages", {})
+    return {name: {Path(o["path"]): o["md5"] for o in stages[name].get("outs", [])} for name in stages}
 
 
-def write_stamp() -> None:
-    STAMP.parent.mkdir(exist_ok=True)
-    STAMP.write_text(digest([LOCK]))
+def check_declared(stage: str, inputs: Iterable[str]) -> None:
+    """Refuse when a stage, `name@space`, reads a file that is not among its deps in dvc.yaml."""
+    name, space = stage.split("@")
+    deps = yaml.safe_load(PIPELINE.read_bytes())["stages"][name]["do"]["deps"]
+    declared = {dep.replace("${item}", space) for dep in deps}
+    missing = [path for path in inputs if declared.isdisjoint({path, *map(str, Path(path).parents)})]
+    if missing:
+        raise InputError(f"{PIPELINE}: add to the deps of {name}, which reads them: {', '.join(sorted(missing))}")
+
+
+def job_time(path: Path) -> float | None:
+    """The modification time that an output had when its job ended; None if Snakemake has no record."""
+    name = urlsafe_b64encode(str(path).encode()).decode()
+    try:
+        record = json.loads((RECORDS / "metadata" / name).read_bytes())
+    except (OSError, ValueError):
+        return None
+    time: float = record["endtime"]
+    return time
+
+
+def is_incomplete(path: Path) -> bool:
+    """Whether the job that makes an output was killed; it runs again, whatever is there."""
+    return (RECORDS / "incomplete" / urlsafe_b64encode(str(path).encode()).decode()).exists()
+
+
+def check_outputs() -> None:
+    """Refuse when results/ holds files that Snakemake's records are not about.
+
+    A killed run is no reason: what its jobs made bears the time that Snakemake noted. Nor is a file
+    that was only touched. Nor are the metrics of a fresh clone, which git brings: with another
+    output missing, their stage runs in any case.
+    """
+    outputs, unrecorded = recorded_outputs(), read_unrecorded()
+    agreed = content(AGREED) == content(LOCK)
+    complete = {stage for stage, paths in outputs.items() if all(path.exists() for path in paths)}
+    if complete and not agreed and not unrecorded:
+        raise InputError(f"{LOCK} changed outside of Snakemake; {REMEDY}")
+    for stage, paths in outputs.items():
+        for path, md5 in paths.items():
+            time = job_time(path)
+            if not path.exists() or is_incomplete(path) or path.lstat().st_mtime == time:
+                continue
+            if time is None and stage not in complete:
+                continue
+            if agreed and stage not in unrecorded and hashlib.md5(path.read_bytes()).hexdigest() == md5:
+                continue
+            raise InputError(f"{path} changed outside of Snakemake; {REMEDY}")
+
+
+def read_unrecorded() -> set[str]:
+    return set(content(UNRECORDED).decode().split())
+
+
+def write_unrecorded(stages: Iterable[str]) -> None:
+    write(UNRECORDED, " ".join(sorted(stages)).encode())
+
+
+def locked(path: Path, wait: bool = False) -> IO[bytes]:
+    """A file that this process alone has locked; the kernel unlocks it when the process ends, or is killed."""
+    handle = path.open("ab")
+    fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle
+
+
+def claim_folder() -> IO[bytes]:
+    """Refuse beside another run; wait for the jobs that outlived a killed one, whose results may be old."""
+    try:
+        run = locked(RUN_LOCK)
+    except BlockingIOError:
+        raise InputError("another `snakemake` is at work in this folder; wait until it ends") from None
+    try:
+        locked(JOBS_LOCK).close()
+    except BlockingIOError:
+        print("waiting for the jobs that a killed `snakemake` left behind", file=sys.stderr)
+        locked(JOBS_LOCK, wait=True).close()
+    return run
 
 
 class Bridge:
-    """What a Snakemake run does for DVC; nothing when DVC itself started it."""
+    """What a Snakemake run does for DVC."""
 
-    def __init__(self) -> None:
-        self.active = not (os.environ.get("DVC_STAGE") or os.environ.get(SYNCING))
-        self.sources = digest(sources())
+    def __init__(self, is_main_process: bool) -> None:
+        """Nothing is done in a job's own Snakemake, nor, but for the lock, in one that DVC or sync started."""
+        STATE.mkdir(parents=True, exist_ok=True)
+        self.syncing = SYNCING in os.environ
+        self.active = is_main_process and not self.syncing and "DVC_STAGE" not in os.environ
+        self.sources = source_hashes()
 
     def check(self) -> None:
-        """Refuse when results/ holds files that Snakemake's record is not about."""
-        if not self.active:
-            return
-        if STAMP.is_file():
-            moved = STAMP.read_text() != digest([LOCK]) and any(map(Path.exists, outputs()))
-        else:
-            moved = any(path.exists() and path.name not in GIT_TRACKED for path in outputs())
-        if moved:
-            raise InputError(f"dvc.lock or results/ changed outside of Snakemake; {REMEDY} first")
-
-    def start(self) -> None:
-        """Claim results/ before the first job, so that a killed run can go on."""
+        """Refuse when Snakemake would judge by records that are about other files."""
         if self.active:
-            write_stamp()
+            check_outputs()
 
-    def record(self, stages: list[str]) -> None:
-        """Commit the finished stages, and no others, to dvc.lock and DVC's cache."""
-        if not self.active or not stages:
+    def start(self, stages: Iterable[str]) -> None:
+        """Before the first job: lock the folder, and note the stages, so that a killed run can go on."""
+        if not self.syncing:
+            self.run_lock = claim_folder()
+        if self.active:
+            write_unrecorded(read_unrecorded() | set(stages))
+
+    def record(self, stages: Iterable[str]) -> None:
+        """Commit finished stages, and no others, to dvc.lock and DVC's cache."""
+        finished = sorted(stages)
+        if not (self.active and finished):
             return
-        if digest(sources()) != self.sources:
+        before = content(LOCK)
+        self.check_unedited()
+        dvc("commit", "--force", "--quiet", "--no-relink", *finished)
+        try:
+            self.check_unedited()  # DVC has read the files once more
+        except InputError:
+            write(LOCK, before)
+            raise
+        write(AGREED, content(LOCK))
+        write_unrecorded(read_unrecorded() - set(finished))
+
+    def record_rest(self, stages: Iterable[str]) -> None:
+        """Commit what runs that were killed had finished."""
+        self.record(read_unrecorded() & set(stages))
+
+    def check_unedited(self) -> None:
+        """Refuse when DVC would credit the results to a file that was edited since the run began."""
+        now = source_hashes()
+        edited = sorted(path for path in now.keys() | self.sources if now.get(path) != self.sources.get(path))
+        if edited:
             raise InputError(
-                "params.yaml, a task or the code was edited during the run: its results were not "
-                "recorded with DVC; run snakemake again"
+                f"{edited[0]} was edited during the run: nothing was recorded with DVC; run snakemake again"
             )
-        dvc("commit", "--force", "--quiet", "--no-relink", *stages)
-        write_stamp()
 
 
-#: Outputs that a fresh clone has, because git tracks them (metrics).
-GIT_TRACKED = ("metrics.json", "best.json")
+def snakemake(*arguments: str) -> str:
+    """Run Snakemake past the bridge's checks."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, SYNCING: "1"})
+    if done.returncode:
+        raise InputError(f"snakemake failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
+    return done.stdout
 
 
-def stale_stages() -> list[str]:
-    """The stages DVC would run."""
-    return [name.removeprefix("dvc.yaml:") for name in json.loads(dvc("status", "--json"))]
+def stale_others(outputs: set[Path]) -> list[Path]:
+    """Files that Snakemake alone keeps, the shards, and would make again."""
+    rows = [line.split("\t") for line in snakemake("--summary").splitlines()[1:]]
+    stale = {Path(row[0]) for row in rows if row[-1] == "update pending"}
+    return sorted(path for path in stale - outputs if path.exists())
+
+
+def remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def sync() -> None:
-    """After DVC changed results/: remove what it calls stale, let Snakemake adopt the rest."""
-    stale = stale_stages()
-    for path in outputs(stale):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    kept = [path for path in outputs() if path.exists()]
-    files = [str(f) for path in kept for f in ([path] if path.is_file() else sorted(path.glob("**/*.parquet")))]
-    if files:
-        command = ["snakemake", "--touch", "--forceall", "--quiet", "all", "--cores", "1", "--", *files]
-        subprocess.run(command, check=True, env={**os.environ, SYNCING: "1"})
-    write_stamp()
-    print(f"in step with dvc.lock: {len(kept)} outputs adopted, {len(stale)} stages to run")
+    """After something else changed results/: remove what is stale, let Snakemake adopt the rest."""
+    from dvc.repo import Repo  # here, since it is slow to import and every Snakemake imports this module
+
+    with Repo() as repo:
+        stale = repo.status().keys()
+        outputs = {stage.addressing: [Path(str(out)) for out in stage.outs] for stage in repo.index.stages}
+    remove(path for stage in stale for path in outputs[stage])
+    every = {path for paths in outputs.values() for path in paths}
+    # Adopting marks everything as fresh, stale shards too: they have to go before.
+    remove(stale_others(every))
+    adopted = sorted(path for path in every if path.exists())
+    if adopted:
+        snakemake("--touch", "--forceall", "--", *map(str, adopted))
+    write(AGREED, content(LOCK))
+    write_unrecorded([])
+    print(f"in step with {LOCK}: {len(adopted)} outputs adopted, {len(stale)} stages to run")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["sync"], help="bring Snakemake's record in step with results/")
+    parser.add_argument("command", choices=["sync"], help="bring Snakemake's records in step with results/")
     parser.parse_args()
+    STATE.mkdir(parents=True, exist_ok=True)
     try:
-        sync()
+        with claim_folder():
+            sync()
     except InputError as error:
         sys.exit(f"error: {error}")
 

@@ -21,7 +21,9 @@ def imports(module: str) -> frozenset[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    paths = {name.replace(".", "/") for name in names if name.split(".")[0] == "stages"}
+    parts = [name.split(".") for name in names if name.split(".")[0] == "stages"]
+    # Importing a.b.c runs a/__init__.py and a/b/__init__.py, too.
+    paths = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)}
     found = {f"{path}.py" for path in paths} | {f"{path}/__init__.py" for path in paths}
     return frozenset(path for path in found if (ROOT / path).is_file())
 
@@ -31,8 +33,8 @@ def files(stage: str, *loaded: str) -> list[str]:
 
     `loaded` names modules that are imported by name at run time, such as "spaces/nasbench201".
     """
-    waiting = [f"stages/{name}.py" for name in (stage, *loaded)]
-    seen = {"stages/__init__.py", f"workflow/rules/{stage}.smk"}
+    waiting = [f"stages/{name}.py" for name in ("__init__", stage, *loaded)]
+    seen = {f"workflow/rules/{stage}.smk"}
     while waiting:
         module = waiting.pop()
         if module not in seen:

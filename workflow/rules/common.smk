@@ -1,5 +1,6 @@
 """What the rules share: the checked parameters, and helpers. No rules here."""
 
+import atexit
 import json
 import sys
 
@@ -9,14 +10,21 @@ from stages import params as study_params
 from stages.errors import InputError
 from workflow import bridge, code
 
+
+def or_exit(function, *arguments):
+    """Call a function; bad input ends in one line."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
 if config:
     sys.exit("error: --config is invisible to DVC; edit params.yaml, or use `dvc exp run -S key=value`")
-try:
-    PARAMS = study_params.load()
-    BRIDGE = bridge.Bridge()
-    BRIDGE.check()
-except InputError as error:
-    sys.exit(f"error: {error}")
+PARAMS = or_exit(study_params.load)
+BRIDGE = bridge.Bridge(workflow.is_main_process)
+or_exit(BRIDGE.check)
+shell.prefix(bridge.JOB_PREFIX)
 
 SEED = PARAMS["base"]["seed"]
 SPACES = PARAMS["base"]["spaces"]
@@ -70,22 +78,20 @@ def proxy_task(wildcards):
     return [task_file(task, wildcards.space) for task in [proxy(wildcards).get("task")] if task]
 
 
-def proxy_kinds(space):
-    """The modules of all proxies of a space."""
-    return sorted(
-        {f"proxies/{section['kind']}" for section in PARAMS[space]["train_proxy"]["proxies"].values()}
-    )
+def proxy_kinds():
+    """Every proxy's module, used or not: dvc.yaml cannot follow the list in params.yaml."""
+    return [f"proxies/{path.stem}" for path in sorted(Path("stages/proxies").glob("[!_]*.py"))]
 
 
 def proxy_tasks(space):
-    """The task files of all proxies of a space."""
-    sections = PARAMS[space]["train_proxy"]["proxies"].values()
-    return sorted({task_file(section["task"], space) for section in sections if "task" in section})
+    """Every task file, used or not, for the same reason."""
+    return [*map(str, sorted(Path("tasks").glob("*.yaml"))), task_file("searched", space)]
 
 
 def hand_made_tasks(space):
-    """The task files of all proxies of a space that no search made."""
-    return [task for task in proxy_tasks(space) if not task.startswith("results/")]
+    """The task files of the proxies of a space that no search made."""
+    sections = PARAMS[space]["train_proxy"]["proxies"].values()
+    return sorted({section["task"] for section in sections if section.get("task", "searched") != "searched"})
 
 
 def shards(wildcards):
@@ -99,7 +105,30 @@ def shards(wildcards):
     ]
 
 
-def job_targets():
-    """The DVC stages whose target rule was in the finished DAG, in dvc.yaml's names."""
-    jobs = workflow.dag.jobs
-    return sorted({f"{job.rule.name}@{job.wildcards.space}" for job in jobs if job.rule.name in STAGES})
+def dvc_stages(jobs):
+    """The DVC stages of those jobs that are target rules."""
+    return {f"{job.rule.name}@{job.wildcards.space}" for job in jobs if job.rule.name in STAGES}
+
+
+def finished_stages():
+    """The DVC stages in the DAG that this run finished or found up to date."""
+    return dvc_stages(filter(workflow.dag.noneedrun_finished, workflow.dag.jobs))
+
+
+def check_declared():
+    """Refuse when a stage reads what dvc.yaml does not say, for one a task newly named in params.yaml."""
+    for job in workflow.dag.needrun_jobs():
+        for stage in dvc_stages([job]):
+            made = workflow.dag.dependencies[job].items()
+            own = {file for maker, files in made if maker.rule.name not in STAGES for file in files}
+            bridge.check_declared(stage, set(job.input) - own)
+
+
+def record_killed_run():
+    """Snakemake calls no hook when there is nothing to do; a run killed after its last job is recorded here."""
+    runs = workflow.executor_plugin and not workflow.dryrun
+    if runs and workflow.dag and not len(workflow.dag):
+        or_exit(BRIDGE.record_rest, finished_stages())
+
+
+atexit.register(record_killed_run)

@@ -1,0 +1,151 @@
+"""A toy study, run once per session. Tests that change a study start from a copy of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+TOY = PROJECT / "tests" / "toy" / "params.yaml"
+SPACE = "nasbench201"
+RESULTS = Path("results", SPACE)
+SHARDS = f"results/{SPACE}/scores/*/shard-*.parquet"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A copy of the project with its own params.yaml, git and DVC; commands run as a user would run them."""
+
+    folder: Path
+
+    def environment(self) -> dict[str, str]:
+        """The virtual environment is active; DVC's per-user files stay beside the study."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        identity = {
+            f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        return {**os.environ, **identity, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc")}
+
+    def start(self, *command: str, **options: object) -> subprocess.Popen[str]:
+        """Start a command; its output, standard error included, goes to a pipe."""
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment(), text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, **options,
+        )  # fmt: skip
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """A command's exit code and output."""
+        process = self.start(*command)
+        output, _ = process.communicate()
+        return process.returncode, output
+
+    def succeed(self, *command: str) -> str:
+        """The output of a command that must succeed."""
+        code, output = self.run(*command)
+        assert code == 0, f"{' '.join(command)} failed:\n{output}"
+        return output
+
+    def snakemake(self, *arguments: str) -> str:
+        return self.succeed("snakemake", *arguments)
+
+    def sync(self) -> str:
+        return self.succeed("python", "-m", "workflow.bridge", "sync")
+
+    def path(self, name: str | Path) -> Path:
+        return self.folder / name
+
+    def edit(self, name: str | Path, old: str, new: str) -> None:
+        """Replace a text that a file has once."""
+        text = self.path(name).read_text()
+        assert text.count(old) == 1, f"{name} has {old!r} {text.count(old)} times"
+        self.path(name).write_text(text.replace(old, new))
+
+    def append(self, name: str | Path, text: str) -> None:
+        with self.path(name).open("a") as file:
+            file.write(text)
+
+    def results(self) -> dict[str, bytes]:
+        """The content of every file in results/, shards and leftovers included."""
+        files = [path for path in self.path("results").rglob("*") if path.is_file()]
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
+
+    def times(self, pattern: str) -> dict[Path, int]:
+        """The modification times of the files that match."""
+        return {path.relative_to(self.folder): path.stat().st_mtime_ns for path in self.folder.glob(pattern)}
+
+    def commit(self) -> None:
+        self.succeed("git", "add", "--all")
+        self.succeed("git", "commit", "--quiet", "--allow-empty", "--message", "study")
+
+    def snakemake_would_run(self) -> set[str]:
+        """The stages, downstream ones included, that `snakemake -n` lists."""
+        jobs = re.findall(r"^([a-z_]+) +\d+$", self.snakemake("-n", "--quiet", "rules"), re.MULTILINE)
+        return {job.removesuffix("_shard") for job in jobs} - {"all", "total"}
+
+    def dvc_calls_stale(self) -> set[str]:
+        """The stages that `dvc status` lists: those with a change of their own."""
+        status = json.loads(self.succeed("dvc", "status", "--json").splitlines()[-1])
+        return {name.split("@")[0] for name in status}
+
+    def nothing_to_do(self) -> bool:
+        return not self.snakemake_would_run() and not self.dvc_calls_stale()
+
+    def copy(self, folder: Path) -> Study:
+        """A copy with the same modification times."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Study(folder)
+
+
+def new_study(folder: Path, params: Path = TOY) -> Study:
+    """The project's code in a new repository, with nothing run."""
+    listed = subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, text=True
+    )
+    for name in listed.splitlines():
+        skipped = name.startswith(("results/", "docs/", "tests/")) or name == "dvc.lock"
+        if not skipped and (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+    shutil.copy(params, folder / "params.yaml")
+    study = Study(folder)
+    study.succeed("git", "init", "--quiet")
+    study.commit()
+    return study
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The toy study after one `snakemake`, shared by all of pytest-xdist's workers. Not to be changed."""
+    if "GENNAS_DEV_STUDY" in os.environ:
+        return Study(Path(os.environ["GENNAS_DEV_STUDY"]))
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    study, done = Study(shared / "finished"), shared / "finished.done"
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            new_study(study.folder).snakemake()
+            done.touch()
+    return study
+
+
+@pytest.fixture
+def study(finished: Study, tmp_path: Path) -> Study:
+    """A copy of the finished toy study."""
+    return finished.copy(tmp_path / "study")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Study:
+    """The toy study before its first run."""
+    return new_study(tmp_path / "study")

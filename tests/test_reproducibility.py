@@ -1,0 +1,89 @@
+"""Seeds, GPUs shared out between jobs, artifacts that appear whole or not at all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages import artifacts, sample
+from stages.errors import InputError
+from stages.reproducibility import derive_seed
+
+HOLD = """
+import sys, pathlib
+from stages.reproducibility import take_slot
+print(take_slot(["a", "b"], pathlib.Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_seeds_are_stable_across_versions_and_purposes():
+    assert derive_seed(2021, "proxy", 0) == 7266760827983667528
+    assert len({derive_seed(b, n, i) for b in (1, 2) for n in "ab" for i in range(5)}) == 20
+    assert derive_seed(1, "a", 1) != derive_seed(1, "a1")
+
+
+def test_jobs_spread_over_gpus_and_a_killed_job_frees_its_own(tmp_path):
+    """Four jobs on two GPUs: two each; the slot of a killed one is taken by the next."""
+
+    def job():
+        command = [sys.executable, "-c", HOLD, str(tmp_path)]
+        started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return started, int(started.stdout.readline())
+
+    jobs = [job() for _ in range(4)]
+    assert [gpu for _, gpu in jobs] == [0, 1, 0, 1]
+    jobs[1][0].kill()
+    jobs[1][0].wait()
+    jobs.append(job())
+    assert jobs[-1][1] == 1
+    for process, _ in jobs:
+        process.kill()
+        process.communicate()
+
+
+@given(st.lists(st.text(min_size=1), min_size=5, max_size=40, unique=True), st.integers(1, 4), st.integers(0, 99))
+def test_a_sample_is_disjoint_and_complete(ids, label, seed):
+    table = sample.draw(ids, label, seed).to_pylist()
+    by_role = {role: [row["architecture"] for row in table if row["role"] == role] for role in ("label", "evaluate")}
+    assert len(by_role["label"]) == label
+    assert sorted(by_role["label"] + by_role["evaluate"]) == sorted(ids)
+    assert [row["position"] for row in table if row["role"] == "evaluate"] == list(range(len(ids) - label))
+
+
+def rows(count):
+    return [{"role": "label", "position": i, "architecture": str(i)} for i in range(count)]
+
+
+def test_artifacts_are_byte_deterministic_and_say_what_they_hold(tmp_path):
+    first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    for path in (first, second):
+        artifacts.write_rows(rows(5), artifacts.ARCHITECTURES, path, {"torch": "2"})
+    assert first.read_bytes() == second.read_bytes()
+    schema = pq.read_schema(first)
+    assert schema.metadata[b"format_version"] == b"1" and schema.metadata[b"torch"] == b"2"
+    assert all(field.metadata[b"description"] for field in schema)
+    assert pq.ParquetFile(first).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(tmp_path):
+    path = tmp_path / "a.parquet"
+    artifacts.write_rows(rows(5), artifacts.ARCHITECTURES, path)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError), artifacts.whole_or_not_at_all(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_table_that_does_not_fit_is_not_written(tmp_path: Path):
+    wrong = pa.table({"role": [1], "position": [1], "architecture": ["a"]})
+    with pytest.raises(InputError, match="role"):
+        artifacts.write_parquet(wrong, artifacts.ARCHITECTURES, tmp_path / "a.parquet")
+    assert not list(tmp_path.iterdir())
