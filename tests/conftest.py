@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Deterministic, and no deadline: the machine may be busy.
+settings.register_profile("gennas", deadline=None, derandomize=True)
+settings.load_profile("gennas")
 
 PROJECT = Path(__file__).parent.parent
 TOY = PROJECT / "tests" / "toy" / "params.yaml"
@@ -149,3 +154,13 @@ def study(finished: Study, tmp_path: Path) -> Study:
 def fresh(tmp_path: Path) -> Study:
     """The toy study before its first run."""
     return new_study(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder of benchmark files: GENNAS_MIRROR, or shared/benchmarks beside the project."""
+    folder = Path(os.environ.get("GENNAS_MIRROR") or PROJECT.parent / "shared" / "benchmarks")
+    if not folder.is_dir():
+        message = "needs the benchmark files: set GENNAS_MIRROR to a folder that has them (nasbench201/, cifar10/)"
+        pytest.fail(message) if "CI" in os.environ else pytest.skip(message)
+    return folder

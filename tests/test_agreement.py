@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import networkx
 import pytest
-from conftest import RESULTS, SHARDS, Study
+import yaml
+from conftest import PROJECT, RESULTS, SHARDS, Study, new_study
+from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
+
+from workflow import code
+
+PARAMS = yaml.safe_load((PROJECT / "params.yaml").read_text())
 
 Change = Callable[[Study], object]
 
@@ -85,13 +96,29 @@ CHANGES = {
     "unused proxy's code": (append("stages/proxies/flops.py"), {"train_proxy"}),
     "rule": (append("workflow/rules/retrain.smk"), {"retrain"}),
     "template": (append("stages/report.html.jinja"), {"report"}),
-    "used task": (append("tasks/nasbench101.yaml"), {"train_proxy", "search_architecture", "report"}),
+    "used task": (append("tasks/single.yaml"), {"train_proxy", "report"}),
     "unused task": (append("tasks/combo.yaml"), {"train_proxy", "report"}),
     "final file": (delete("report.html"), {"report"}),
     "intermediate file": (
         delete("architectures.parquet"), {"sample", "search_task", "train_proxy", "retrain", "report"},
     ),
 }  # fmt: skip
+
+
+MEASURE = """
+import importlib, json, sys
+from pathlib import Path
+
+root, measured = Path.cwd(), {}
+sys.path.insert(0, str(root))
+for stage in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
+        del sys.modules[name]
+    importlib.import_module(f"stages.{stage}")
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "stages"]
+    measured[stage] = [str(Path(module.__file__).relative_to(root)) for module in modules]
+print(json.dumps(measured))
+"""
 
 
 def test_harmless_changes_make_nothing_stale(study):
@@ -157,3 +184,92 @@ def test_a_clone_pulls_instead_of_computing(study, tmp_path):
     assert both(clone) == (set(), set())
     clone.edit("params.yaml", "shard_size: 3", "shard_size: 2")
     assert clone.snakemake_would_run() == {"train_proxy", "correlate", "report"}
+
+
+DUMP = """
+include: "Snakefile"
+
+def dump():
+    jobs = []
+    for job in workflow.dag.jobs:
+        made = workflow.dag.dependencies[job].items()
+        own = [str(f) for maker, files in made if maker.rule.name == f"{job.rule.name}_shard" for f in files]
+        jobs.append({
+            "rule": job.rule.name, "input": list(map(str, job.input)), "own": own,
+            "output": list(map(str, job.output)), "params": [str(value) for value in job.params],
+        })
+    Path("jobs.json").write_text(json.dumps(jobs))
+
+atexit.register(dump)
+"""
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory) -> dict[str, dict[str, set[str]]]:
+    """What the rules of the default study read, write and are told, shards with the stage that they are of."""
+    study = new_study(tmp_path_factory.mktemp("default") / "study", PROJECT / "params.yaml")
+    study.path("workflow/dump.smk").write_text(DUMP)
+    study.snakemake("all", "--snakefile", "workflow/dump.smk", "-n", "--quiet", "all")
+    rules = {stage: {"input": set(), "output": set(), "params": set()} for stage in STAGES}
+    jobs = json.loads(study.path("jobs.json").read_text())
+    for job in (job for job in jobs if job["rule"] != "all"):
+        rule = rules[job["rule"].removesuffix("_shard")]
+        rule["input"] |= set(job["input"]) - set(job["own"])
+        if job["rule"] in STAGES:
+            rule["output"] |= set(job["output"])
+            paths = ("results/", "checkpoints/")  # where to write is no parameter
+            rule["params"] |= {value for value in job["params"] if not value.startswith(paths)}
+    return rules
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> dict[str, dict[str, set[str]]]:
+    """The same of dvc.yaml, as DVC resolves it."""
+    with warnings.catch_warnings(), Repo(str(PROJECT)) as repo:
+        warnings.simplefilter("ignore", DeprecationWarning)
+        stages = {stage.name.split("@")[0]: stage for stage in repo.index.stages}
+    return {
+        name: {"input": deps(stage), "output": outs(stage), "params": values(stage)} for name, stage in stages.items()
+    }
+
+
+def deps(stage) -> set[str]:
+    """The files that a stage depends on; a folder stands for the files in it."""
+    paths = [PROJECT / str(dep) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return {str(file.relative_to(PROJECT)) for file in files}
+
+
+def outs(stage) -> set[str]:
+    return {str(Path(out.fs_path).relative_to(PROJECT)) for out in stage.outs}
+
+
+def values(stage) -> set[str]:
+    """The values of a stage's parameters, as the rules pass them."""
+    keys = [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params]
+    return {json.dumps(functools.reduce(lambda section, part: section[part], key.split("."), PARAMS)) for key in keys}
+
+
+@pytest.mark.parametrize("kind", ["input", "output", "params"])
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_dvc_yaml_lists_what_the_rules_use(rules, pipeline, stage, kind):
+    """J6."""
+    in_rules, in_dvc = rules[stage][kind], pipeline[stage][kind]
+    lines = [f"add: {line}" for line in sorted(in_rules - in_dvc)]
+    lines += [f"remove: {line}" for line in sorted(in_dvc - in_rules)]
+    assert not lines, "\n".join([f"dvc.yaml, {stage}, {kind}:", *lines])
+
+
+def test_dvc_yaml_has_a_stage_for_each_rule_file(pipeline):
+    files = {path.stem for path in (PROJECT / "workflow" / "rules").glob("*.smk")} - {"common"}
+    assert pipeline.keys() == files == STAGES
+
+
+def test_the_code_of_a_stage_is_what_it_imports(tmp_path):
+    """Measured by importing each stage, and what it loads by name, into a Python that has nothing of ours."""
+    script = tmp_path / "measure.py"
+    script.write_text(MEASURE)
+    measured = json.loads(subprocess.check_output([sys.executable, script, *sorted(STAGES)], cwd=PROJECT, text=True))
+    for stage, modules in measured.items():
+        listed = set(code.files(stage)) - {f"workflow/rules/{stage}.smk"}
+        assert listed == set(modules), stage

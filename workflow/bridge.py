@@ -8,6 +8,7 @@ other files: it refuses to run until `python -m workflow.bridge sync` has mended
 The bridge's own state is in .snakemake/gennas/, all of it safe to lose:
     dvc.lock    dvc.lock as it was when results/ and Snakemake's records last agreed with it
     unrecorded  the stages that were begun since, and not yet committed with DVC
+    before      dvc.lock as it was before DVC began to write it; gone when DVC has done so
     run.lock    locked by the running Snakemake
     jobs.lock   locked by each of its jobs
 """
@@ -23,18 +24,19 @@ import shutil
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
+from ruamel.yaml import YAML
 
 from stages.errors import InputError
 
-PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
 RECORDS = Path(".snakemake")
 STATE = RECORDS / "gennas"
-AGREED, UNRECORDED = STATE / "dvc.lock", STATE / "unrecorded"
+AGREED, UNRECORDED, BEFORE = STATE / "dvc.lock", STATE / "unrecorded", STATE / "before"
 RUN_LOCK, JOBS_LOCK = STATE / "run.lock", STATE / "jobs.lock"
 #: Set for the Snakemake processes that `sync` starts itself.
 SYNCING = "GENNAS_SYNC"
@@ -75,13 +77,29 @@ def dvc(*arguments: str) -> None:
 
 
 def recorded_outputs() -> dict[str, dict[Path, str]]:
-    """The outputs in dvc.lock with their MD5, by stage."""
+    """The outputs in dvc.lock with their MD5, by stage; as they were, while DVC is writing it."""
     try:
-        lock = yaml.safe_load(content(LOCK)) or {}
+        lock = yaml.safe_load(content(BEFORE if BEFORE.exists() else LOCK)) or {}
     except yaml.YAMLError as error:
         raise InputError(f"{LOCK}: not readable as YAML; settle the merge, or `git checkout {LOCK}`") from error
     stages = lock.get("stages", {})
     return {name: {Path(o["path"]): o["md5"] for o in stages[name].get("outs", [])} for name in stages}
+
+
+def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
+    """The keys below `key` under which two trees of values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in {**one, **other}:
+            yield from differences(one.get(name), other.get(name), f"{key}.{name}".strip("."))
+    elif one != other or type(one) is not type(other):
+        yield f"{key}: Snakemake (YAML 1.1) reads {one!r}, DVC (YAML 1.2) reads {other!r}"
+
+
+def check_yaml() -> None:
+    """Refuse parameters that the two tools would read differently, such as 012, 12:30 and yes."""
+    text = PARAMS.read_text(encoding="utf-8")
+    for difference in differences(yaml.safe_load(text), YAML(typ="safe").load(text)):
+        raise InputError(f"{PARAMS}: {difference}; write it in another way")
 
 
 def check_declared(stage: str, inputs: Iterable[str]) -> None:
@@ -160,7 +178,19 @@ def claim_folder() -> IO[bytes]:
     except BlockingIOError:
         print("waiting for the jobs that a killed `snakemake` left behind", file=sys.stderr)
         locked(JOBS_LOCK, wait=True).close()
+    restore_lock()
+    for half_written in Path().glob("results/**/.*.tmp"):
+        half_written.unlink()
     return run
+
+
+def restore_lock() -> None:
+    """Undo a commit that did not come to its end: DVC was killed, and had emptied dvc.lock to write it anew."""
+    if BEFORE.exists():
+        LOCK.unlink(missing_ok=True)
+        if content(BEFORE):
+            write(LOCK, content(BEFORE))
+        BEFORE.unlink()
 
 
 class Bridge:
@@ -176,6 +206,7 @@ class Bridge:
     def check(self) -> None:
         """Refuse when Snakemake would judge by records that are about other files."""
         if self.active:
+            check_yaml()
             check_outputs()
 
     def start(self, stages: Iterable[str]) -> None:
@@ -190,20 +221,24 @@ class Bridge:
         finished = sorted(stages)
         if not (self.active and finished):
             return
-        before = content(LOCK)
         self.check_unedited()
-        dvc("commit", "--force", "--quiet", "--no-relink", *finished)
+        write(BEFORE, content(LOCK))
         try:
+            dvc("commit", "--force", "--quiet", "--no-relink", *finished)
             self.check_unedited()  # DVC has read the files once more
         except InputError:
-            write(LOCK, before)
+            restore_lock()
             raise
+        BEFORE.unlink()
         write(AGREED, content(LOCK))
         write_unrecorded(read_unrecorded() - set(finished))
 
     def record_rest(self, stages: Iterable[str]) -> None:
-        """Commit what runs that were killed had finished."""
-        self.record(read_unrecorded() & set(stages))
+        """Commit what a run that was killed had finished, when there is nothing else to do."""
+        finished = read_unrecorded() & set(stages)
+        if self.active and finished:
+            self.run_lock = claim_folder()
+            self.record(finished)
 
     def check_unedited(self) -> None:
         """Refuse when DVC would credit the results to a file that was edited since the run began."""

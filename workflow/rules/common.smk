@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import os
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir).parent))
@@ -128,7 +129,11 @@ def record_killed_run():
     """Snakemake calls no hook when there is nothing to do; a run killed after its last job is recorded here."""
     runs = workflow.executor_plugin and not workflow.dryrun
     if runs and workflow.dag and not len(workflow.dag):
-        or_exit(BRIDGE.record_rest, finished_stages())
+        try:
+            BRIDGE.record_rest(finished_stages())
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            os._exit(1)  # nothing else sets the exit code this late
 
 
 atexit.register(record_killed_run)

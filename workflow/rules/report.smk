@@ -28,13 +28,17 @@ rule report:
             "results/{space}/figures/scatter.svg", caption="../report/scatter.rst", category="{space}"
         ),
         convergence=report(
-            "results/{space}/figures/convergence.svg", caption="../report/convergence.rst", category="{space}"
+            "results/{space}/figures/convergence.svg",
+            caption="../report/convergence.rst",
+            category="{space}",
         ),
         signals=report(
             "results/{space}/figures/signals.svg", caption="../report/signals.rst", category="{space}"
         ),
         task_search=report(
-            "results/{space}/figures/task_search.svg", caption="../report/task_search.rst", category="{space}"
+            "results/{space}/figures/task_search.svg",
+            caption="../report/task_search.rst",
+            category="{space}",
         ),
         search=report(
             "results/{space}/figures/search.svg", caption="../report/search.rst", category="{space}"
@@ -42,10 +46,6 @@ rule report:
         retrain=report(
             "results/{space}/figures/retrain.svg", caption="../report/retrain.rst", category="{space}"
         ),
-    params:
-        values=values(),
-        seed=SEED,
-        figures=lambda wildcards, output: Path(output.scatter).parent,
     log:
         "logs/{space}/report.log",
     benchmark:
@@ -57,6 +57,10 @@ rule report:
         mem_mb=4000,
         runtime=30,
         gpu=0,
+    params:
+        values=values(),
+        seed=SEED,
+        figures=lambda wildcards, output: Path(output.scatter).parent,
     message:
         "{wildcards.space}: draw the report"
     shell:
