@@ -237,7 +237,7 @@ def test_augmented_images_are_flipped_and_shifted():
 
 def test_cifar_images_are_augmented_and_digits_are_not(monkeypatch):
     calls = []
-    monkeypatch.setattr(retrain, "augment", lambda images, generator: calls.append(1) or images)
+    monkeypatch.setattr(classifier, "augment", lambda images, generator: calls.append(1) or images)
     part = Part(torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 3]))
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
     for dataset in ("digits", "cifar10", "cifar10_subset"):
