@@ -5,3 +5,18 @@ A stage is a module with the name of its rule: `python -m stages.<stage> --help`
 `search/` how the next candidate is chosen; none of the three imports a stage or reads a file of
 parameters.
 """
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def source_hashes() -> dict[str, str]:
+    """The hash of every source file of the stages."""
+    files = Path(__file__).parent.rglob("*.py")
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+#: Taken before any other module of the stages is imported: what this process runs is not newer.
+SOURCES = source_hashes()

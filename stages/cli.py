@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import sys
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from stages import SOURCES, source_hashes
 from stages.errors import InputError
 
 T = TypeVar("T")
@@ -44,10 +44,9 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.info("%s", " ".join(sys.orig_argv))
-    hashes = source_hashes()
     try:
         main(args)
-        check_unedited(hashes)
+        check_unedited()
     except InputError as error:
         if args.log:
             logger.error("%s", error)
@@ -58,18 +57,12 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     logger.info("done")
 
 
-def source_hashes() -> dict[str, str]:
-    """The hash of every source file in stages/."""
-    files = Path(__file__).parent.rglob("*.py")
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def check_unedited(before: dict[str, str]) -> None:
-    """Fail when a module in use was edited since: Snakemake would credit the result to the new code."""
+def check_unedited() -> None:
+    """Fail when a module in use was edited meanwhile: Snakemake would credit the result to the new code."""
     now = source_hashes()
-    for module in sys.modules.values():
+    for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
-        if path in before and now.get(path) != before[path]:
+        if path in SOURCES and now.get(path) != SOURCES[path]:
             raise InputError(f"{path} was edited while this job ran; run it again")
 
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import RESULTS, SHARDS, Study
 
 METRICS = RESULTS / "retrain" / "metrics.json"
-#: In the order in which they come to pass, each well before the next.
+#: In whatever order they come: shards and retraining do not wait for each other.
 MOMENTS: dict[str, Callable[[Study], object]] = {
     "the first artifact is there": lambda study: study.path(RESULTS / "benchmark.parquet").exists(),
     "some shards are there": lambda study: len(study.times(SHARDS)) >= 2,
@@ -26,18 +26,19 @@ MOMENTS: dict[str, Callable[[Study], object]] = {
 
 
 def begin(study: Study, *arguments: str) -> subprocess.Popen[str]:
-    """Start Snakemake in a process group of its own; nobody reads what it prints."""
-    return subprocess.Popen(
-        ["snakemake", *arguments], cwd=study.folder, env=study.environment(), start_new_session=True, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    """Start Snakemake in a process group of its own, with its output in a file: nobody reads a pipe."""
+    with study.path("output.log").open("w") as output:
+        return subprocess.Popen(
+            ["snakemake", *arguments], cwd=study.folder, env=study.environment(), start_new_session=True, text=True,
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
 
-def wait(process: subprocess.Popen[str], has_come: Callable[[], object], seconds: float = 120) -> None:
+def wait(study: Study, process: subprocess.Popen[str], has_come: Callable[[], object], seconds: float = 120) -> None:
     """Return as soon as a moment has come."""
     end = time.monotonic() + seconds
     while not has_come():
-        assert process.poll() is None, "Snakemake ended too early"
+        assert process.poll() is None, f"ended too early:\n{study.path('output.log').read_text()}"
         assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(0.01)
 
@@ -48,21 +49,21 @@ def finished_shards(study: Study) -> dict[Path, int]:
     return {path: time for path, time in study.times(SHARDS).items() if path not in incomplete}
 
 
-@pytest.mark.xfail(reason="known fault: seen to end before DVC is told, after a kill at the last artifact")
 def test_killed_again_and_again(finished, fresh):
     """SIGKILL for Snakemake and all its jobs; no finished shard is computed again, and every byte is the same."""
     shards: dict[Path, int] = {}
     half_written = fresh.path(RESULTS / ".report.html.123.tmp")
     half_written.parent.mkdir(parents=True)
     half_written.write_text("<html>half a page")
-    for moment, has_come in MOMENTS.items():
-        assert not has_come(fresh), f"{moment}, before it was waited for"
+    awaited = MOMENTS
+    while awaited:
         process = begin(fresh, "--cores", "2")
-        wait(process, lambda: has_come(fresh))  # noqa: B023
+        wait(fresh, process, lambda: any(has_come(fresh) for has_come in awaited.values()))  # noqa: B023
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert shards.items() <= fresh.times(SHARDS).items()
         shards = finished_shards(fresh)
+        awaited = {moment: has_come for moment, has_come in awaited.items() if not has_come(fresh)}
     fresh.snakemake()
     assert fresh.times(SHARDS) == shards
     assert fresh.results() == finished.results()
@@ -75,7 +76,7 @@ def retraining(study):
     study.path("logs/nasbench201/retrain.log").unlink()
     study.edit("params.yaml", "epochs: 2", "epochs: 3")
     process = begin(study, str(METRICS))
-    wait(process, study.path("logs/nasbench201/retrain.log").exists)
+    wait(study, process, study.path("logs/nasbench201/retrain.log").exists)
     yield study, process
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -140,7 +140,7 @@ def test_weight_decay_spares_vectors():
 def test_noise_is_fresh_at_each_iteration_and_bounded():
     task = {**COMBO, "noise": {"kind": "uniform", "level": 0.3}}
     images = torch.zeros(4, 3, 8, 8)
-    noise = regression.draw_task(task, PROTOCOL, images, 0).noise
+    noise = torch.stack(regression.draw_task(task, PROTOCOL, images, 0).noise)
     assert noise.shape == (6, 4, 3, 8, 8)
     assert noise.abs().max() <= 0.3 and noise.abs().max() > 0.29
     assert not torch.equal(noise[0], noise[1])

@@ -15,8 +15,8 @@ def make(context: Context) -> Callable[[Any], Score]:
     """More is better. Counts convolutions, two operations per multiply-add, nothing computed."""
 
     def score(architecture: Any) -> Score:
-        with torch.device("meta"), FlopCounterMode(display=False) as counter:
-            context.space.build(architecture)(torch.empty(1, 3, 32, 32))
+        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            context.space.build(architecture).eval()(torch.empty(1, 3, 32, 32))
         return Score(float(counter.get_total_flops()))
 
     return score
