@@ -1,9 +1,10 @@
 """Search the space with a proxy: ageing evolution beside random search on the same budget.
 
 The answer is the best of evolution's finalists: the best-scored architectures it met, scored again
-with further repetitions of the proxy, because near the top the scores of one repetition differ by
-less than its noise. Neither search sees an accuracy. The benchmark is read only to say afterwards
-how good an architecture really is: its accuracy, its rank, its regret against the optimum.
+by a more careful protocol and by its mean over repetitions, because near the top the scores of one
+cheap repetition differ by less than its noise. Neither search sees an accuracy. The benchmark is
+read only to say afterwards how good an architecture really is: its accuracy, its rank, its regret
+against the optimum.
 """
 
 from __future__ import annotations
@@ -92,21 +93,23 @@ def run_searches(
     return rows
 
 
-def answer(
-    rows: list[dict[str, Any]], scorers: list[Callable[[str], float]], truth: Truth, params: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The finalist of the highest mean score over all repetitions, and how good it is."""
+def best_of_finals(rows: list[dict[str, Any]], scorers: list[Callable[[str], float]], size: int) -> tuple[str, float]:
+    """Evolution's `size` best-scored architectures, scored again: the one of the highest mean, and its mean."""
     met = {row["architecture"]: row["score"] for row in rows if row["algorithm"] == "ageing_evolution"}
-    finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: params["finalists"]]
+    finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[:size]
     means = {}
     for architecture in track(finalists, "finalists", len(finalists)):
         means[architecture] = sum(score(architecture) for score in scorers) / len(scorers)
-    best = max(finalists, key=lambda architecture: means[architecture])
-    accuracy, rank, regret = truth.of(best)
+    return max(means.items(), key=lambda item: item[1])
+
+
+def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[str, Any]:
+    """best.json: the architecture found, and how good it is."""
+    accuracy, rank, regret = truth.of(architecture)
     return {
-        "architecture": best,
-        "score": round(means[best], 6),
-        "target": params["target"],
+        "architecture": architecture,
+        "score": round(score, 6),
+        "target": target,
         "accuracy_percent": round(accuracy, 4),
         "rank": rank,
         "benchmark_size": len(truth.accuracies),
@@ -116,17 +119,19 @@ def answer(
 
 def main(args: argparse.Namespace) -> None:
     params, space = args.params, spaces.load(args.space)
+    finals = params["finals"]
     device = prepare()
     truth = Truth(study.read_accuracies(args.benchmark, params["target"]))
     images, task = study.read_images(args.images), study.read_task(args.task)
 
-    def repetition(seed: int) -> Callable[[str], float]:
-        scorer = study.make_scorer("regression", args.space, params["protocol"], images, args.seed, seed, device, task)
-        return cache(lambda architecture: scorer(architecture).score)  # the runs share what they met
+    def scorer(protocol: Mapping[str, Any], repetition: int) -> Callable[[str], float]:
+        proxy = study.make_scorer("regression", args.space, protocol, images, args.seed, repetition, device, task)
+        return lambda architecture: proxy(architecture).score
 
-    scorers = [repetition(seed) for seed in range(params["repetitions"])]
-    rows = run_searches(space, scorers[0], truth, params, args.seed)
-    best = answer(rows, scorers, truth, params)
+    score = cache(scorer(params["protocol"], 0))  # the runs share what they met
+    rows = run_searches(space, score, truth, params, args.seed)
+    judges = [scorer(finals["protocol"], repetition) for repetition in range(finals["repetitions"])]
+    best = answer(*best_of_finals(rows, judges, finals["finalists"]), truth, params["target"])
     artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(device))
     artifacts.write_text(regret_csv(rows), args.regret)
     artifacts.write_json(best, args.best)
