@@ -25,6 +25,7 @@ rule correlate:
     resources:
         mem_mb=2000,
         runtime=30,
+        gpu=0,
     params:
         values=values("correlate"),
         seed=SEED,

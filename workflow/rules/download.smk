@@ -21,6 +21,7 @@ rule download:
     resources:
         mem_mb=2000,
         runtime=60,
+        gpu=0,
     params:
         values=values("download"),
         seed=SEED,

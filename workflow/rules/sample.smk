@@ -21,6 +21,7 @@ rule sample:
     resources:
         mem_mb=1000,
         runtime=10,
+        gpu=0,
     params:
         label=values("sample", "label"),
         seed=SEED,

@@ -63,6 +63,7 @@ rule train_proxy:
     resources:
         mem_mb=1000,
         runtime=10,
+        gpu=0,
     params:
         evaluate=values("sample", "evaluate"),
         values=values("train_proxy"),
