@@ -9,6 +9,7 @@ parameters.
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 
@@ -20,3 +21,9 @@ def source_hashes() -> dict[str, str]:
 
 #: Taken before any other module of the stages is imported: what this process runs is not newer.
 SOURCES = source_hashes()
+
+
+def loaded_sources() -> dict[str, str]:
+    """The hash of every source file that this process has imported, by path."""
+    paths = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    return {path: digest for path, digest in SOURCES.items() if path in paths}

@@ -164,6 +164,8 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and re-run") from error
     _check(table.schema, schema, path)
+    if (table.schema.metadata or {}).get(b"format_version") != FORMAT_VERSION:
+        raise InputError(f"{path}: written in another format than this version's; delete the file and re-run")
     return table
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from stages import SOURCES, source_hashes
+from stages import loaded_sources, source_hashes
 from stages.errors import InputError
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(handler)
     logger.info("%s", " ".join(sys.orig_argv))
     try:
         main(args)
@@ -60,9 +62,8 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
 def check_unedited() -> None:
     """Fail when a module in use was edited meanwhile: Snakemake would credit the result to the new code."""
     now = source_hashes()
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if path in SOURCES and now.get(path) != SOURCES[path]:
+    for path, digest in loaded_sources().items():
+        if now.get(path) != digest:
             raise InputError(f"{path} was edited while this job ran; run it again")
 
 

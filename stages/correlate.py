@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,19 +105,21 @@ def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict
 
 def headline(rows: list[dict[str, Any]], target: str) -> dict[str, Any]:
     """metrics.json: per proxy, on the primary target and the mean over seeds; null where undefined."""
-    columns = ("spearman_rho", "rho_low", "rho_high", "kendall_tau", "top_share", "architectures")
-    return {
-        row["proxy"]: {name: round(row[name], 4) if math.isfinite(row[name]) else None for name in columns}
-        for row in rows
-        if row["target"] == target and row["seeds"] == "mean"
-    }
+    columns = ("spearman_rho", "rho_low", "rho_high", "kendall_tau", "top_share", "architectures", "diverged")
+    primary = [row for row in rows if row["target"] == target]
+    repetitions = Counter(row["proxy"] for row in primary if row["seeds"] != "mean")
+    found = {}
+    for row in (row for row in primary if row["seeds"] == "mean"):
+        numbers = {name: round(row[name], 4) if math.isfinite(row[name]) else None for name in columns}
+        found[row["proxy"]] = {"target": target, "seeds": repetitions[row["proxy"]], **numbers}
+    return found
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = stage_parser(__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")
     parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
-    parser.add_argument("--params", type=json_argument, required=True, help='{"target": ...}')
+    parser.add_argument("--target", type=json_argument, required=True, help="primary target, as JSON")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--correlation", type=Path, required=True, help="written")
     parser.add_argument("--convergence", type=Path, required=True, help="written")
@@ -126,7 +129,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    target = args.params["target"]
+    target = args.target
     scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
     artifacts.check_target(benchmark, target, args.benchmark)

@@ -41,8 +41,37 @@ def check(params: Any, path: Path) -> None:
     errors = list(Draft202012Validator(load_schema()).iter_errors(params))
     if errors:
         raise InputError(describe(max(errors, key=relevance), path))
+    for name, protocol in params["protocols"].items():
+        if protocol["readout_window"] > protocol["iterations"]:
+            raise InputError(
+                f"{path}: protocols.{name}.readout_window: more than its {protocol['iterations']} iterations"
+            )
     for space in params["base"]["spaces"]:
+        check_protocols(params, path, space)
         check_tasks(params[space], path, space)
+        check_searches(params[space], path, space)
+
+
+def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for a protocol that is not there."""
+    for stage in ("train_proxy", "search_task", "search_architecture"):
+        name = params[space][stage]["protocol"]
+        if name not in params["protocols"]:
+            known = ", ".join(params["protocols"])
+            raise InputError(f"{path}: {space}.{stage}.protocol: there is no protocol {name!r}, only {known}")
+
+
+def check_searches(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for numbers that do not go together."""
+    search, budget = section["search_architecture"], section["search_task"]["budget"]
+    for key, one, other, least in (
+        ("search_architecture.population", search, "tournament", search["tournament"]),
+        ("search_architecture.evaluations", search, "population", search["population"]),
+        ("search_task.budget.population", budget, "tournament", budget["tournament"]),
+    ):
+        value = one[key.split(".")[-1]]
+        if value < least:
+            raise InputError(f"{path}: {space}.{key}: {value} is less than its {other} of {least}")
 
 
 def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:
@@ -74,6 +103,8 @@ def document(schema: dict[str, Any], definitions: dict[str, Any], key: str = "")
         limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
         allowed = [f"`{value}`" for value in schema.get("enum", [])]
         allowed += [f"{sign} {schema[name]}" for name, sign in limits.items() if name in schema]
+        allowed += [f"multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
+        allowed += [f"`{value}`" for value in schema.get("items", {}).get("enum", [])]
         kind = ", ".join(allowed) or schema.get("type", "")
         yield f"| `{key}` | {kind} | {' '.join(schema.get('description', '').split())} |"
     for name, child in schema.get("properties", {}).items():

@@ -80,7 +80,7 @@ def draw(args: argparse.Namespace, scores: Rows, rhos: Mapping[str, float]) -> d
     colours = figures.proxy_colours(row["proxy"] for row in scores)
     tasks = {path.stem: study.read_task(path) for path in args.tasks}
     tasks["the searched task"] = study.read_task(args.best_task)
-    truth = study.read_accuracies(args.benchmark, args.params["correlate"]["target"])
+    truth = study.read_accuracies(args.benchmark, args.params["target"])
     return {
         "scatter": figures.scatter(scores, truth, rhos, colours),
         "convergence": figures.convergence(read_rows(args.convergence, artifacts.CONVERGENCE), colours),
@@ -116,6 +116,7 @@ def arguments() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="read")
     parser.add_argument("--tasks", type=Path, nargs="+", required=True, help="the hand-made tasks' files")
     parser.add_argument("--params", type=json_argument, required=True, help="the space's section of params.yaml")
+    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--html", type=Path, required=True, help="written: the report")
     parser.add_argument("--figures", type=Path, required=True, help="written: a folder of SVG files")
@@ -123,7 +124,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    target = args.params["correlate"]["target"]
+    target = args.params["target"]
     scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
     correlation = read_rows(args.correlation, artifacts.CORRELATION)
     table = headline(correlation, scores.to_pylist(), target)
@@ -139,8 +140,8 @@ def main(args: argparse.Namespace) -> None:
         cell=figures.cell(best["architecture"]),
         pictures=pictures,
         retrain=artifacts.read_json(args.retrain_metrics),
-        params_yaml=yaml.safe_dump(args.params, sort_keys=False),
-        protocol=args.params["train_proxy"]["protocol"],
+        params_yaml=yaml.safe_dump({"protocols": args.protocols, args.space: args.params}, sort_keys=False),
+        protocol=args.protocols[args.params["train_proxy"]["protocol"]],
         best_task=args.best_task.read_text(encoding="utf-8"),
         made_with=made_with(scores),
         labelled=study.read_sample(args.architectures, "label"),

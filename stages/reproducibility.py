@@ -53,10 +53,11 @@ def choose_device() -> torch.device:
     The device is never a parameter of the study: it is how a number is computed, not which.
     """
     asked = os.environ.get("GENNAS_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    if asked != "cpu" and not torch.cuda.is_available():
-        raise InputError(f"GENNAS_DEVICE={asked}: this machine has no usable GPU; unset it or say cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    usable = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+    if asked not in usable:
+        raise InputError(f"GENNAS_DEVICE={asked}: not on this machine, which has {', '.join(usable)}; or unset it")
     if asked == "cuda":
-        count = torch.cuda.device_count()
         names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(count)]
         folder = Path(tempfile.gettempdir()) / f"gennas-gpus-{os.getuid()}"
         return torch.device("cuda", take_slot(names, folder))

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages import artifacts, spaces
+from stages import artifacts, loaded_sources, spaces
 from stages.classifier import Classifier, Data, accuracy_percent, load_data, train_epoch
 from stages.cli import json_argument, logger, run, stage_parser, track
 from stages.errors import InputError
@@ -139,7 +139,8 @@ def main(args: argparse.Namespace) -> None:
     params, space, device = args.params, spaces.load(args.space), prepare()
     chosen = choose(args.best, args.architectures)
     data = load_data(params["dataset"], params["validation_share"], args.seed, device)
-    study = fingerprint(args.space, chosen, params, args.seed, made_with(device))
+    code = sorted(loaded_sources().values())
+    study = fingerprint(args.space, chosen, params, args.seed, made_with(device), code)
     checkpoint = Checkpoint(args.checkpoint, study)
     history: list[dict[str, Any]] = []
     metrics: dict[str, Any] = {"dataset": params["dataset"]}

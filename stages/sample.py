@@ -1,8 +1,8 @@
 """Draw the architectures: a seeded permutation of the benchmark, cut into two disjoint roles.
 
-The first `label` architectures are labelled (the task search may use their accuracy); the others
-are for evaluation. A study of n evaluates the first n of these, so a larger study only adds to a
-smaller one: neither this artifact nor any score already computed depends on n.
+The last `label` architectures are labelled (the task search may use their accuracy); the others are
+for evaluation. A study of n evaluates the first n of these, so a larger study only adds to a smaller
+one: neither this artifact nor any score already computed depends on n, nor any score on `label`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ def draw(architectures: list[str], label: int, seed: int) -> pa.Table:
             f"params.yaml: sample.label: {label} labelled architectures asked, "
             f"the benchmark has {len(architectures)}; ask for fewer"
         )
-    order = rng(seed, "sample").permutation(len(architectures))
-    roles = ["label"] * label + ["evaluate"] * (len(order) - label)
-    positions = [*range(label), *range(len(order) - label)]
-    ids = [architectures[i] for i in order]
+    ids = [architectures[i] for i in rng(seed, "sample").permutation(len(architectures))]
+    evaluated, labelled = ids[: len(ids) - label], ids[len(ids) - label :][::-1]
+    roles = ["evaluate"] * len(evaluated) + ["label"] * label
+    positions = [*range(len(evaluated)), *range(label)]
+    ids = evaluated + labelled
     return pa.table(dict(zip(artifacts.ARCHITECTURES.names, (roles, positions, ids), strict=True))).cast(
         artifacts.ARCHITECTURES
     )

@@ -1,7 +1,7 @@
 """Search the space with a proxy: ageing evolution beside random search on the same budget.
 
 The answer is the best of evolution's finalists: the best-scored architectures it met, scored again
-by a more careful protocol and by its mean over repetitions, because near the top the scores of one
+on deeper networks and by its mean over repetitions, because near the top the scores of one
 cheap repetition differ by less than its noise. Neither search sees an accuracy. The benchmark is
 read only to say afterwards how good an architecture really is: its accuracy, its rank, its regret
 against the optimum.
@@ -10,6 +10,7 @@ against the optimum.
 from __future__ import annotations
 
 import argparse
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -71,6 +72,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--task", type=Path, required=True, help="task file of the proxy that scores")
     parser.add_argument("--space", choices=spaces.NAMES, required=True)
     parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
+    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
+    parser.add_argument("--target", type=json_argument, required=True, help="column of the true accuracies, as JSON")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--trajectory", type=Path, required=True, help="written")
     parser.add_argument("--regret", type=Path, required=True, help="written: mean regret, CSV for dvc plots")
@@ -108,7 +111,7 @@ def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[s
     accuracy, rank, regret = truth.of(architecture)
     return {
         "architecture": architecture,
-        "score": round(score, 6),
+        "score": round(score, 6) if math.isfinite(score) else None,
         "target": target,
         "accuracy_percent": round(accuracy, 4),
         "rank": rank,
@@ -119,19 +122,22 @@ def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[s
 
 def main(args: argparse.Namespace) -> None:
     params, space = args.params, spaces.load(args.space)
-    finals = params["finals"]
+    protocol, finals = args.protocols[params["protocol"]], params["finals"]
     device = prepare()
-    truth = Truth(study.read_accuracies(args.benchmark, params["target"]))
+    truth = Truth(study.read_accuracies(args.benchmark, args.target))
     images, task = study.read_images(args.images), study.read_task(args.task)
 
     def scorer(protocol: Mapping[str, Any], repetition: int) -> Callable[[str], float]:
         proxy = study.make_scorer("regression", args.space, protocol, images, args.seed, repetition, device, task)
         return lambda architecture: proxy(architecture).score
 
-    score = cache(scorer(params["protocol"], 0))  # the runs share what they met
+    score = cache(scorer(protocol, 0))  # the runs share what they met
     rows = run_searches(space, score, truth, params, args.seed)
-    judges = [scorer(finals["protocol"], repetition) for repetition in range(finals["repetitions"])]
-    best = answer(*best_of_finals(rows, judges, finals["finalists"]), truth, params["target"])
+    # Repetition 0 has chosen the finalists: its luck is in their scores.
+    repetitions = range(1, finals["repetitions"] + 1)
+    judges = [scorer({**protocol, "cells": finals["cells"]}, repetition) for repetition in repetitions]
+    best = answer(*best_of_finals(rows, judges, finals["finalists"]), truth, args.target)
+    best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
     artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(device))
     artifacts.write_text(regret_csv(rows), args.regret)
     artifacts.write_json(best, args.best)

@@ -2,7 +2,7 @@
 
 Ageing evolution over the genes of a task (GenNAS, section 3.3). A task's fitness is Spearman's
 rho, sign included, between its scores and the accuracies of the labelled architectures: the only
-accuracies this pipeline ever uses to choose anything.
+accuracies that a run of this pipeline uses to choose anything.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=Path, required=True, help="images.parquet")
     parser.add_argument("--space", choices=spaces.NAMES, required=True)
     parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
+    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
+    parser.add_argument("--target", type=json_argument, required=True, help="column of the labels, as JSON")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--trials", type=Path, required=True, help="written")
     parser.add_argument("--best-task", type=Path, required=True, help="written")
@@ -78,12 +80,13 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     device = prepare()
-    accuracies = study.read_accuracies(args.benchmark, args.params["target"])
+    accuracies = study.read_accuracies(args.benchmark, args.target)
     labelled = {a: accuracies[a] for a in study.read_sample(args.architectures, "label")}
     images = study.read_images(args.images)
+    protocol = args.protocols[args.params["protocol"]]
 
     def score_with(task: Task) -> Any:
-        return study.make_scorer("regression", args.space, args.params["protocol"], images, args.seed, 0, device, task)
+        return study.make_scorer("regression", args.space, protocol, images, args.seed, 0, device, task)
 
     trials = search(labelled, score_with, args.params, args.seed)
     artifacts.write_rows(trials, artifacts.TRIALS, args.trials, made_with(device))

@@ -39,7 +39,10 @@ def score_shard(args: argparse.Namespace) -> None:
 def gather(args: argparse.Namespace) -> None:
     """Concatenate shards in the order given."""
     tables = [artifacts.read_parquet(path, artifacts.SCORES) for path in args.shards]
-    made = {key.decode(): value.decode() for key, value in tables[0].schema.metadata.items()}
+    made = {
+        key.decode(): ", ".join(dict.fromkeys(table.schema.metadata[key].decode() for table in tables))
+        for key in tables[0].schema.metadata
+    }
     merged = pa.concat_tables([table.replace_schema_metadata() for table in tables])
     artifacts.write_parquet(merged, artifacts.SCORES, args.output, made)
 

@@ -84,8 +84,8 @@ CHANGES = {
     ),
     "proxy removed": (params(ONE_OF_THREE_PROXIES, ""), {"train_proxy", "report"}),
     "target": (
-        params("correlate:\n    target: cifar10_accuracy", "correlate:\n    target: other_accuracy"),
-        {"correlate", "report"},
+        params("target: cifar10_accuracy", "target: other_accuracy"),
+        {"search_task", "correlate", "search_architecture", "report"},
     ),
     "task search": (params("children: 1", "children: 2"), {"search_task", "report"}),
     "search": (params("evaluations: 3", "evaluations: 4"), {"search_architecture", "report"}),

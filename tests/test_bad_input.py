@@ -130,7 +130,7 @@ def test_a_target_the_benchmark_lacks_lists_what_it_has(tmp_path):
     outs = [f"--{name}={tmp_path}/out-{name}" for name in ("correlation", "convergence", "plot", "metrics")]
     done = stage(
         "correlate", tmp_path, "--scores", tmp_path / "scores.parquet", "--benchmark", tmp_path / "benchmark.parquet",
-        "--params", '{"target": "y_percent"}', "--seed", 1, *outs,
+        "--target", '"y_percent"', "--seed", 1, *outs,
     )  # fmt: skip
     assert_refused(done, tmp_path, "y_percent", "x_percent")
 

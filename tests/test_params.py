@@ -1,6 +1,5 @@
 """params.yaml: a bad key or value is one line that names it and what is allowed."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ DEFAULT = Path("params.yaml")
 
 def changed(*path_and_value):
     """The default study with one value changed (or, with `...`, removed)."""
-    study = json.loads(json.dumps(yaml.safe_load(DEFAULT.read_text())))  # without the shared anchors
+    study = yaml.safe_load(DEFAULT.read_text())
     *path, last, value = path_and_value
     section = study
     for key in path:
@@ -44,11 +43,16 @@ SPACE = "nasbench201"
         ((SPACE, "sample", "colour", "red"), ["sample", "colour"]),
         ((SPACE, "sample", "label", ...), ["sample", "label"]),
         ((SPACE, "download", "source", "rumour"), ["download.source", "rumour", "analog-nasbench"]),
-        ((SPACE, "train_proxy", "protocol", "momentum", 1), ["protocol.momentum", "1"]),
-        ((SPACE, "train_proxy", "protocol", "learning_rate", "1e-3"), ["learning_rate", "1e-3", "number"]),
+        (("protocols", "reduced", "momentum", 1), ["reduced.momentum", "1"]),
+        (("protocols", "reduced", "learning_rate", "1e-3"), ["learning_rate", "1e-3", "number"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "telepathy", "seeds": 1}), ["mine", "telepathy"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "regression", "seeds": 1}), ["mine", "task"]),
         ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
+        (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "36"]),
+        ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
+        ((SPACE, "search_task", "budget", "tournament", 9), ["budget.population", "tournament", "9"]),
+        ((SPACE, "search_architecture", "population", 99), ["search_architecture.evaluations", "population", "99"]),
+        ((SPACE, "train_proxy", "proxies", "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
         (("base", "spaces", ["nasbench301"]), ["base.spaces", "nasbench301"]),
         (("base", "seed", ...), ["base", "seed"]),
     ],

@@ -11,6 +11,7 @@ import yaml
 from stages import proxies, spaces
 from stages.errors import InputError
 from stages.proxies import regression
+from stages.reproducibility import derive_seed
 
 PROTOCOL = {
     "channels": 2,
@@ -76,8 +77,8 @@ def test_flops_and_parameters_of_known_networks():
 def plain_curve(architecture, ctx):
     """The protocol as the paper states it, with nothing shared, fused or fast."""
     images = regression.prepare_images(ctx)
-    drawn = regression.draw_task(COMBO, ctx.protocol, images, ctx.seed)
-    torch.manual_seed(ctx.seed)
+    drawn = regression.draw_task(COMBO, ctx.protocol, images, derive_seed(ctx.seed, "task"))
+    torch.manual_seed(derive_seed(ctx.seed, "weights"))
     backbone = SPACE.build(architecture, ctx.protocol["channels"], ctx.protocol["cells"])
     network = regression.RegressionNetwork(backbone, (8, 8, 8))
     velocity = [torch.zeros_like(p) for p in network.parameters()]
@@ -135,6 +136,18 @@ def test_weight_decay_spares_vectors():
     decayed, spared = regression.make_optimizer(SPACE.build(CONVOLUTIONS, 2, 1), PROTOCOL).param_groups
     assert {p.ndim for p in decayed["params"]} == {4} and decayed["weight_decay"] == 4e-5
     assert {p.ndim for p in spared["params"]} == {1} and spared["weight_decay"] == 0
+
+
+def test_the_stages_of_a_task_may_be_written_in_any_order():
+    reordered = {**COMBO, "signals": dict(reversed(COMBO["signals"].items()))}
+    images = torch.zeros(4, 3, 8, 8)
+    drawn, again = (regression.draw_task(task, PROTOCOL, images, 0).targets for task in (COMBO, reordered))
+    assert all(map(torch.equal, drawn, again))
+
+
+def test_repetitions_see_different_images():
+    batches = [regression.prepare_images(context(seed=seed)) for seed in (0, 0, 1)]
+    assert torch.equal(batches[0], batches[1]) and not torch.equal(batches[0], batches[2])
 
 
 def test_noise_is_fresh_at_each_iteration_and_bounded():

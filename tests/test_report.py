@@ -32,10 +32,8 @@ TASK = {
         "stage_3": [],
     },
 }
-PARAMS = {
-    "train_proxy": {"protocol": {"channels": 8, "cells": 1, "batch_size": 4, "resolution": 16}},
-    "correlate": {"target": TARGET},
-}
+PARAMS = {"train_proxy": {"protocol": "tiny"}, "target": TARGET}
+PROTOCOLS = {"tiny": {"channels": 8, "cells": 1, "batch_size": 4, "resolution": 16}}
 FIGURES = {"scatter", "convergence", "signals", "task_search", "search", "retrain"}
 
 
@@ -125,8 +123,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_report(inputs: Path, html: Path) -> None:
     """Run the stage as its command line would."""
     options = {
-        "space": "nasbench201", "seed": "1", "params": json.dumps(PARAMS), "tasks": inputs / "single.yaml",
-        "html": html, "figures": html.parent / "figures",
+        "space": "nasbench201", "seed": "1", "params": json.dumps(PARAMS), "protocols": json.dumps(PROTOCOLS),
+        "tasks": inputs / "single.yaml", "html": html, "figures": html.parent / "figures",
     }  # fmt: skip
     for name in (*report.TABLES, *report.DOCUMENTS):
         (options[name.replace("_", "-")],) = inputs.glob(f"{name}.*")
@@ -249,7 +247,7 @@ def test_only_a_cell_string_is_drawn_as_a_cell() -> None:
 
 
 def test_missing_target_is_named(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PARAMS, "correlate", {"target": "nothing"})
+    monkeypatch.setitem(PARAMS, "target", "nothing")
     with pytest.raises(InputError, match="nothing"):
         write_report(inputs, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()

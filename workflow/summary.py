@@ -16,22 +16,24 @@ from stages import params as study_params
 from stages.errors import InputError
 
 
-def seconds_per_architecture(space: str, proxy: str, seeds: int) -> str:
+def seconds_per_architecture(space: str, section: dict, proxy: str, seeds: int) -> str:
     """Wall seconds of the proxy's jobs (start included) per architecture and repetition."""
-    seconds, scored = 0.0, 0
-    for path in sorted(Path("logs", space, "train_proxy").glob(f"{proxy}-*-*.tsv")):
-        first, last = (int(part) for part in path.stem.split("-")[-2:])
+    total, size = section["sample"]["evaluate"], section["train_proxy"]["shard_size"]
+    seconds = 0.0
+    for first in range(0, total, size):
+        path = Path("logs", space, "train_proxy", f"{proxy}-{first:06}-{min(first + size, total):06}.tsv")
+        if not path.exists():
+            return "-"
         with path.open() as file:
             seconds += float(next(csv.DictReader(file, delimiter="\t"))["s"])
-        scored += (last - first) * seeds
-    return f"{seconds / scored:.2f}" if scored else "-"
+    return f"{seconds / total / seeds:.2f}"
 
 
 def table(space: str, section: dict, metrics: dict[str, dict]) -> str:
     """One line per proxy, best first."""
     lines = [f"{'proxy':<14}{'rho':>7}   {'95 % interval':<16}{'tau':>7}{'n':>6}{'s/architecture':>16}"]
     for proxy, found in sorted(metrics.items(), key=lambda item: -(item[1]["spearman_rho"] or -1)):
-        seconds = seconds_per_architecture(space, proxy, section["train_proxy"]["proxies"][proxy]["seeds"])
+        seconds = seconds_per_architecture(space, section, proxy, found["seeds"])
         rho, low, high, tau = (
             "-" if found[name] is None else f"{found[name]:.3f}"
             for name in ("spearman_rho", "rho_low", "rho_high", "kendall_tau")
@@ -58,9 +60,8 @@ def summary(space: str, section: dict) -> str:
     metrics = artifacts.read_json(folder / "metrics.json")
     best = artifacts.read_json(folder / "search" / "best.json")
     retrained = artifacts.read_json(folder / "retrain" / "metrics.json")
-    target = section["correlate"]["target"]
     return (
-        f"\n{space}: how well each proxy ranks architectures ({target})\n\n"
+        f"\n{space}: how well each proxy ranks architectures ({section['target']})\n\n"
         f"{table(space, section, metrics)}\n\n{answer(best, retrained)}\n"
         f"report     {folder / 'report.html'}\n"
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
@@ -17,6 +18,8 @@ from torch.nn.functional import interpolate, mse_loss
 from stages.datasets import to_tensor
 from stages.proxies.base import Context, Score
 from stages.proxies.signals import GRID, draw_target
+from stages.proxies.tasks import STAGES
+from stages.reproducibility import derive_seed
 
 #: Weight of each stage's mean squared error in the loss, shallow to deep.
 STAGE_WEIGHTS = (0.25, 0.5, 1.0)
@@ -65,8 +68,8 @@ def draw_task(task: Mapping[str, Any], protocol: Mapping[str, Any], images: Tens
     """Draw the targets and the noise of a task description (see docs/parameters.md) from a seed."""
     generator = Generator().manual_seed(seed)
     targets = tuple(
-        draw_target(signals, images, target_channels, generator)
-        for signals, target_channels in zip(task["signals"].values(), head_channels(task, protocol), strict=True)
+        draw_target(task["signals"][stage], images, target_channels, generator)
+        for stage, target_channels in zip(STAGES, head_channels(task, protocol), strict=True)
     )
     shape = (protocol["iterations"] + 1, *images.shape)
     level = task["noise"]["level"]
@@ -127,8 +130,9 @@ def train(network: nn.Module, task: Task, protocol: Mapping[str, Any]) -> Score:
 
 
 def prepare_images(context: Context) -> Tensor:
-    """The one batch of every training, standardised and resized: (B, 3, resolution, resolution)."""
-    images = to_tensor(context.images[: context.protocol["batch_size"]])
+    """The one batch of a repetition, drawn, standardised and resized: (B, 3, resolution, resolution)."""
+    order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(context.images))
+    images = to_tensor(context.images[order[: context.protocol["batch_size"]]])
     return interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")
 
 
@@ -137,10 +141,11 @@ def make(context: Context) -> Callable[[Any], Score]:
     protocol, task = context.protocol, context.task
     if task is None:
         raise ValueError("the regression proxy needs a task")
-    drawn = draw_task(task, protocol, prepare_images(context), context.seed).to(context.device)
+    drawn = draw_task(task, protocol, prepare_images(context), derive_seed(context.seed, "task")).to(context.device)
+    weights_seed = derive_seed(context.seed, "weights")
 
     def score(architecture: Any) -> Score:
-        torch.manual_seed(context.seed)
+        torch.manual_seed(weights_seed)
         backbone = context.space.build(architecture, protocol["channels"], protocol["cells"])
         network = RegressionNetwork(backbone, head_channels(task, protocol)).to(context.device)
         network.to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]  # missing in torch's stubs

@@ -28,6 +28,7 @@ or_exit(BRIDGE.check)
 shell.prefix(bridge.JOB_PREFIX)
 
 SEED = PARAMS["base"]["seed"]
+PROTOCOLS = json.dumps(PARAMS["protocols"])
 SPACES = PARAMS["base"]["spaces"]
 STAGES = [path.stem for path in Path(workflow.basedir, "rules").glob("*.smk") if path.stem != "common"]
 
@@ -70,7 +71,7 @@ def proxy_values(wildcards):
     """What a shard is told, as JSON: not the task's path, whose content is an input."""
     told = {"kind": proxy(wildcards)["kind"], "seeds": proxy(wildcards)["seeds"]}
     if "task" in proxy(wildcards):
-        told["protocol"] = PARAMS[wildcards.space]["train_proxy"]["protocol"]
+        told["protocol"] = PARAMS["protocols"][PARAMS[wildcards.space]["train_proxy"]["protocol"]]
     return json.dumps(told)
 
 

@@ -27,12 +27,12 @@ rule correlate:
         runtime=30,
         gpu=0,
     params:
-        values=values("correlate"),
+        target=values("target"),
         seed=SEED,
     message:
         "{wildcards.space}: correlate scores and accuracies"
     shell:
         "python -m stages.correlate --scores {input.scores:q} --benchmark {input.benchmark:q}"
-        " --params {params.values:q} --seed {params.seed} --correlation {output.correlation:q}"
+        " --target {params.target:q} --seed {params.seed} --correlation {output.correlation:q}"
         " --convergence {output.convergence:q} --plot {output.plot:q} --metrics {output.metrics:q}"
         " --log {log:q}"

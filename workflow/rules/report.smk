@@ -59,12 +59,14 @@ rule report:
         gpu=0,
     params:
         values=values(),
+        protocols=PROTOCOLS,
         seed=SEED,
         figures=lambda wildcards, output: Path(output.scatter).parent,
     message:
         "{wildcards.space}: draw the report"
     shell:
-        "python -m stages.report --space {wildcards.space:q} --params {params.values:q} --seed {params.seed}"
+        "python -m stages.report --space {wildcards.space:q} --params {params.values:q}"
+        " --protocols {params.protocols:q} --seed {params.seed}"
         " --benchmark {input.benchmark:q} --images {input.images:q} --architectures {input.architectures:q}"
         " --scores {input.scores:q} --correlation {input.correlation:q} --convergence {input.convergence:q}"
         " --trials {input.trials:q} --best-task {input.best_task:q} --trajectory {input.trajectory:q}"

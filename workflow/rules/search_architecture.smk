@@ -31,11 +31,14 @@ rule search_architecture:
         gpu=1,
     params:
         values=values("search_architecture"),
+        protocols=PROTOCOLS,
+        target=values("target"),
         seed=SEED,
     message:
         "{wildcards.space}: search the space with the proxy (follow it in {log})"
     shell:
         "python -m stages.search_architecture --space {wildcards.space:q} --params {params.values:q}"
+        " --protocols {params.protocols:q} --target {params.target:q}"
         " --seed {params.seed} --benchmark {input.benchmark:q} --images {input.images:q}"
         " --task {input.task:q} --trajectory {output.trajectory:q} --regret {output.regret:q}"
         " --best {output.best:q} --log {log:q}"

@@ -28,11 +28,14 @@ rule search_task:
         gpu=1,
     params:
         values=values("search_task"),
+        protocols=PROTOCOLS,
+        target=values("target"),
         seed=SEED,
     message:
         "{wildcards.space}: search for a task on the labelled architectures (follow it in {log})"
     shell:
         "python -m stages.search_task --space {wildcards.space:q} --params {params.values:q}"
+        " --protocols {params.protocols:q} --target {params.target:q}"
         " --seed {params.seed} --architectures {input.architectures:q}"
         " --benchmark {input.benchmark:q} --images {input.images:q}"
         " --trials {output.trials:q} --best-task {output.best_task:q} --log {log:q}"

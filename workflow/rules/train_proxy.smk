@@ -31,7 +31,7 @@ rule train_proxy_shard:
     resources:
         mem_mb=2000,
         runtime=240,
-        gpu=1,
+        gpu=lambda wildcards: int("task" in proxy(wildcards)),
     params:
         values=proxy_values,
         seed=SEED,
@@ -67,6 +67,7 @@ rule train_proxy:
     params:
         evaluate=values("sample", "evaluate"),
         values=values("train_proxy"),
+        protocols=PROTOCOLS,
         seed=SEED,
     message:
         "{wildcards.space}: gather the scores"
