@@ -45,6 +45,7 @@ styled = matplotlib.rc_context(
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
+        "axes.axisbelow": True,
         "grid.color": "#dddddd",
         "legend.frameon": False,
         "figure.constrained_layout.w_pad": 0.08,  # inches
@@ -272,7 +273,7 @@ def draw_edge(axis: Axes, source: int, target: int, operation: str, below: bool)
     offset, side = ((0, -5), "top") if bow < 0 else ((0, 4), "bottom")
     axis.annotate(
         operation, (source + reach / 2, bow), offset, textcoords="offset points",
-        ha="center", va=side, fontsize=9,
+        ha="center", va=side, fontsize=8,
     )  # fmt: skip
 
 
@@ -293,7 +294,8 @@ def cell(architecture: str) -> str | None:
         return None
     figure = canvas(2.3)
     output = len(groups)
-    axis = figure.add_subplot(xlim=(-0.2, output + 0.2), ylim=(-0.8, 1.2))
+    lowest = -0.8 if any(source == 0 and 1 < target < output for source, target, _ in edges) else -0.35
+    axis = figure.add_subplot(xlim=(-0.2, output + 0.2), ylim=(lowest, 1.2))
     axis.set_axis_off()
     for source, target, operation in edges:
         draw_edge(axis, source, target, operation, below=source == 0 and target < output)

@@ -49,7 +49,7 @@ def check(params: Any, path: Path) -> None:
     for space in params["base"]["spaces"]:
         check_protocols(params, path, space)
         check_tasks(params[space], path, space)
-        check_searches(params[space], path, space)
+        check_sizes(params[space], path, space)
 
 
 def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
@@ -61,8 +61,16 @@ def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
             raise InputError(f"{path}: {space}.{stage}.protocol: there is no protocol {name!r}, only {known}")
 
 
-def check_searches(section: dict[str, Any], path: Path, space: str) -> None:
+def check_sizes(section: dict[str, Any], path: Path, space: str) -> None:
     """Raise an InputError for numbers that do not go together."""
+    sample, size = (
+        section["sample"],
+        load_schema()["properties"][space]["properties"]["sample"]["properties"]["evaluate"],
+    )
+    if sample["evaluate"] + sample["label"] > size["maximum"]:
+        raise InputError(
+            f"{path}: {space}.sample: evaluate and label are more than {size['maximum']} architectures in all"
+        )
     search, budget = section["search_architecture"], section["search_task"]["budget"]
     for key, one, other, least in (
         ("search_architecture.population", search, "tournament", search["tournament"]),

@@ -40,6 +40,7 @@ SPACE = "nasbench201"
         ((SPACE, "sample", "evaluate", "many"), ["sample.evaluate", "many", "integer"]),
         ((SPACE, "sample", "evaluate", 0), ["sample.evaluate", "0", "5"]),
         ((SPACE, "sample", "evaluate", 20000), ["sample.evaluate", "20000", "15625"]),
+        ((SPACE, "sample", "evaluate", 15620), ["sample", "evaluate and label", "15625"]),
         ((SPACE, "sample", "colour", "red"), ["sample", "colour"]),
         ((SPACE, "sample", "label", ...), ["sample", "label"]),
         ((SPACE, "download", "source", "rumour"), ["download.source", "rumour", "analog-nasbench"]),

@@ -113,7 +113,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         artifacts.write_rows(rows, getattr(artifacts, name.upper()), folder / f"{name}.parquet")
     for name in ("single", "best_task"):
         artifacts.write_text(yaml.safe_dump(TASK), folder / f"{name}.yaml")
-    best = {"architecture": FOUND, "accuracy_percent": 94.0, "rank": 1, "benchmark_size": 14}
+    best = {"architecture": FOUND, "accuracy_percent": 94.0, "rank": 1, "benchmark_size": 14, "finalists": 15}
     artifacts.write_json({**best, "regret_percent": 0.0}, folder / "best.json")
     retrained = {role: {"test_accuracy_percent": 97.25} for role in ("found", "random")}
     artifacts.write_json({"dataset": "digits", **retrained}, folder / "retrain_metrics.json")
