@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import RESULTS, SHARDS, Study
 
 METRICS = RESULTS / "retrain" / "metrics.json"
@@ -68,6 +69,19 @@ def test_killed_again_and_again(finished, fresh):
     assert fresh.times(SHARDS) == shards
     assert fresh.results() == finished.results()
     assert fresh.nothing_to_do()
+
+
+def test_a_run_killed_while_dvc_was_told_is_told_by_the_next(study):
+    """DVC empties dvc.lock to write it anew; then there is no job left that would lead to another commit."""
+    state, lock = study.path(".snakemake/gennas"), study.path("dvc.lock")
+    recorded = lock.read_bytes()
+    (state / "unrecorded").write_text(" ".join(yaml.safe_load(recorded)["stages"]))
+    (state / "before").write_bytes(b"")
+    (state / "dvc.lock").unlink()
+    lock.write_bytes(b"")
+    study.snakemake()
+    assert yaml.safe_load(lock.read_bytes()) == yaml.safe_load(recorded)
+    assert study.nothing_to_do()
 
 
 @pytest.fixture

@@ -129,7 +129,8 @@ def check_declared():
 def record_killed_run():
     """Snakemake calls no hook when there is nothing to do; a run killed after its last job is recorded here."""
     runs = workflow.executor_plugin and not workflow.dryrun
-    if runs and workflow.dag and not len(workflow.dag):
+    planned = workflow.dag is not None  # a DAG with nothing to do is false
+    if runs and planned and not len(workflow.dag):
         try:
             BRIDGE.record_rest(finished_stages())
         except InputError as error:
