@@ -1,11 +1,13 @@
 """params.yaml: a bad key or value is one line that names it and what is allowed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from stages import params
 from stages.errors import InputError
@@ -65,6 +67,16 @@ def test_bad_values_are_named(path_and_value, named):
     message = str(caught.value)
     assert message.startswith("params.yaml: ") and "\n" not in message
     assert all(word in message for word in named), message
+
+
+def test_what_dvc_exp_run_sets_is_set(tmp_path):
+    """YAML anchors would lose it: DVC writes a shared section once for each of its names."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(DEFAULT, path)
+    wanted = changed("protocols", "reduced", "iterations", 50)
+    wanted[SPACE]["search_task"]["protocol"] = "paper"
+    apply_overrides(path, ["protocols.reduced.iterations=50", f"{SPACE}.search_task.protocol=paper"])
+    assert params.load(path) == wanted
 
 
 @pytest.mark.parametrize("text", ["base: [", "\x00", "base: {seed: 1}", "[]", ""])
