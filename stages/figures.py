@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from matplotlib.figure import Figure
 from stages import artifacts
 from stages.datasets import to_tensor
 from stages.proxies.signals import draw_basis, draw_sequences, draw_target
+from stages.spaces import Vertex
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -305,42 +305,38 @@ def retrain(history: Rows) -> str:
     return to_svg(figure)
 
 
-def draw_edge(axis: Axes, source: int, target: int, operation: str, below: bool) -> None:
-    """An arc between two nodes that bows further the longer it is, with its operation at the middle."""
-    reach = target - source
-    bow = 0.5 * (reach - 1) * (-1 if below else 1)
-    t = np.linspace(-1, 1, 50)
-    axis.plot(source + reach * (t + 1) / 2, bow * (1 - t**2), color=BLUE, zorder=1)
-    offset, side = ((0, -5), "top") if bow < 0 else ((0, 4), "bottom")
-    axis.annotate(
-        operation, (source + reach / 2, bow), offset, textcoords="offset points",
-        ha="center", va=side, fontsize=8,
-    )  # fmt: skip
+# --- the architecture -------------------------------------------------------------------------
+
+ROW = 0.26  # inches per vertex
+BOW = 0.9  # of an arc, in rows; it grows with the logarithm of the arc's length
+
+
+def draw_graph(axis: Axes, vertices: Sequence[Vertex], bow: float) -> None:
+    """Vertices from top to bottom, numbered, each with an arc from what it reads, as far out as it is long."""
+    t = np.linspace(-1, 1, 60)
+    for target, vertex in enumerate(vertices):
+        for source in vertex.sources:
+            reach = target - source
+            across = -BOW * math.log(reach) * (1 - t**2)
+            colour = PALETTE[target % (len(PALETTE) - 1)]  # one per reader; black is the vertices' own
+            axis.plot(across, source + reach * (t + 1) / 2, color=colour, linewidth=1.3, zorder=1)
+        axis.annotate(str(target), (0, target), ha="center", va="center", fontsize=8, zorder=3)
+        axis.annotate(vertex.label, (0.8, target), va="center", fontsize=8)
+    axis.scatter([0] * len(vertices), range(len(vertices)), s=130, color="white", edgecolors=BLACK, zorder=2)
+    axis.set_xlim(-bow - 0.5, WIDTH / ROW - bow - 0.5)  # as many units as the height has per inch
+    axis.set_ylim(len(vertices) - 0.4, -0.6)
+    axis.set_axis_off()
 
 
 @styled
-def cell(architecture: str) -> str | None:
-    """The graph of a NAS-Bench-201 string without its `none` edges; None for any other form.
-
-    Nodes lie on a line. Arcs from the input to an inner node are below it, so that labels stay apart.
-    """
-    groups = architecture.split("+")
-    edges = [
-        (int(source), target, operation)
-        for target, group in enumerate(groups, start=1)
-        for operation, source in re.findall(r"\|([a-z0-9_]+)~(\d)", group)
-        if operation != "none"
-    ]
-    if not edges:
-        return None
-    figure = canvas(2.3)
-    output = len(groups)
-    lowest = -0.8 if any(source == 0 and 1 < target < output for source, target, _ in edges) else -0.35
-    axis = figure.add_subplot(xlim=(-0.2, output + 0.2), ylim=(lowest, 1.2))
-    axis.set_axis_off()
-    for source, target, operation in edges:
-        draw_edge(axis, source, target, operation, below=source == 0 and target < output)
-    axis.scatter(range(output + 1), [0] * (output + 1), s=420, color="white", edgecolors=BLACK, zorder=2)
-    for node, name in enumerate(["in", *map(str, range(1, output)), "out"]):
-        axis.annotate(name, (node, 0), ha="center", va="center", fontsize=9)
+def diagram(graphs: Mapping[str, Sequence[Vertex]]) -> str:
+    """The graphs of an architecture, one under the other (`Space.diagram`)."""
+    reaches = [i - source for rows in graphs.values() for i, row in enumerate(rows) for source in row.sources]
+    bow = BOW * math.log(max(reaches, default=1))
+    heights = [len(vertices) for vertices in graphs.values()]
+    figure = canvas(ROW * sum(heights) + 0.35 * len(graphs))
+    axes = figure.subplots(len(graphs), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axis, (title, vertices) in zip(axes, graphs.items(), strict=True):
+        axis.set_title(title, loc="left")
+        draw_graph(axis, vertices, bow)
     return to_svg(figure)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages import artifacts, figures, study
+from stages import artifacts, figures, spaces, study
 from stages.cli import json_argument, run, stage_parser
 from stages.figures import Rows
 from stages.proxies.tasks import family
@@ -100,6 +100,12 @@ def draw_signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str
     return figures.signals(tasks, images, seed)
 
 
+def diagram(space_name: str, architecture_id: str) -> str:
+    """The picture of an architecture."""
+    space = spaces.load(space_name)
+    return figures.diagram(space.diagram(spaces.parse(space, architecture_id)))
+
+
 def checksums(paths: Iterable[Path]) -> dict[str, str]:
     """SHA-256 by file name."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
@@ -148,7 +154,7 @@ def main(args: argparse.Namespace) -> None:
         repetitions=by_seed(correlation, target),
         further=further_targets(correlation, target),
         best=best,
-        cell=figures.cell(best["architecture"]),
+        diagram=diagram(args.space, best["architecture"]),
         pictures=pictures,
         retrain=artifacts.read_json(args.retrain_metrics),
         params_yaml=yaml.safe_dump({"protocols": args.protocols, args.space: args.params}, sort_keys=False),

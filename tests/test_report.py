@@ -15,6 +15,7 @@ import yaml
 
 from stages import artifacts, figures, report, study
 from stages.errors import InputError
+from stages.spaces import Vertex
 
 TARGET = "cifar10_accuracy_percent"
 HOSTILE = "<script>alert(1)</script>"
@@ -187,7 +188,7 @@ def test_report_refers_to_nothing_outside_itself(html: str) -> None:
 
 def test_every_picture_has_an_alternative_text(html: str) -> None:
     images = Reader(html).images
-    assert len(images) == len(FIGURES) + 1  # and the cell found
+    assert len(images) == len(FIGURES) + 1  # and the architecture found
     assert all(image["alt"] for image in images)
 
 
@@ -261,9 +262,15 @@ def test_sequences_have_a_figure_of_their_own() -> None:
     assert drawn.count("<image") == 4  # input and target of both
 
 
-def test_only_a_cell_string_is_drawn_as_a_cell() -> None:
-    assert figures.cell(FOUND)
-    assert figures.cell(HOSTILE) is None
+def test_the_diagram_has_a_line_for_each_edge() -> None:
+    chain = [Vertex("in"), Vertex("middle", (0,)), Vertex("out", (1,))]
+    skip = [*chain[:2], Vertex("out", (0, 1))]
+    assert lines(figures.diagram({"cell": skip})) == lines(figures.diagram({"cell": chain})) + 1 == 3
+    assert lines(figures.diagram({"normal": chain, "reduction": skip})) == 5
+
+
+def lines(svg: str) -> int:
+    return len(re.findall(r'<g id="line2d_', svg))
 
 
 def test_missing_target_is_named(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,17 @@ def test_encodings_are_of_one_length_and_tell_architectures_apart(space, seed):
 
 
 @every_space
+@given(seed=seeds)
+def test_diagrams_read_only_what_comes_before_and_tell_architectures_apart(space, seed):
+    rng = np.random.default_rng(seed)
+    architecture = space.random_architecture(rng)
+    graphs = space.diagram(architecture)
+    for vertices in graphs.values():
+        assert all(source in range(position) for position, vertex in enumerate(vertices) for source in vertex.sources)
+    assert space.diagram(space.mutate(architecture, rng)) != graphs
+
+
+@every_space
 @given(text=st.text())
 def test_any_other_string_is_a_value_error(space, text):
     with pytest.raises(ValueError):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from stages.errors import InputError
 from stages.sources import File
-from stages.spaces import Trained
+from stages.spaces import Trained, Vertex
 
 OPERATIONS = ("conv1", "conv3", "conv5", "pool3")
 CHANNELS = 16  # of the first stage
@@ -49,6 +49,12 @@ def from_id(architecture_id: str) -> Architecture:
 def encode(architecture: Architecture) -> tuple[int, ...]:
     """The operations: two architectures are as far apart as they differ in many of them."""
     return architecture
+
+
+def diagram(architecture: Architecture) -> dict[str, list[Vertex]]:
+    """The stages, one after the other."""
+    labels = ["images", *(OPERATIONS[operation] for operation in architecture)]
+    return {"network": [Vertex(label, (i - 1,) if i else ()) for i, label in enumerate(labels)]}
 
 
 def random_architecture(rng: np.random.Generator) -> Architecture:

@@ -7,11 +7,11 @@ demand, so that a new space makes no result of another space stale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from torch import nn
@@ -36,6 +36,13 @@ class Trained:
     labelled: bool = False  # one of those that the paper's task search labelled
 
 
+class Vertex(NamedTuple):
+    """A vertex of a diagram: what it computes, in words, and which of the vertices before it that reads."""
+
+    label: str
+    sources: tuple[int, ...] = ()
+
+
 class Space(Protocol):
     """What the pipeline asks of a search space."""
 
@@ -54,6 +61,12 @@ class Space(Protocol):
         """Integers from -128 to 127, as many for every architecture of the space.
 
         The number of those in which two architectures differ is their distance.
+        """
+
+    def diagram(self, architecture: Any) -> Mapping[str, Sequence[Vertex]]:
+        """Its graphs by title, such as a normal and a reduction cell, for a reader to look at.
+
+        A vertex comes after those it reads, which its label may name by their positions.
         """
 
     def random_architecture(self, rng: np.random.Generator) -> Any:

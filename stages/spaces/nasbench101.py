@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from stages.errors import InputError
 from stages.sources import File, PackageFile
-from stages.spaces import Trained
+from stages.spaces import Trained, Vertex
 from stages.spaces.common import tfrecord
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -146,6 +146,12 @@ def encode(architecture: Architecture) -> tuple[int, ...]:
     present = {(s, MAX_VERTICES - 1 if t == architecture.output else t) for s, t in architecture.edges}
     operations = [op + 1 for op in architecture.operations]
     return (*(int(edge in present) for edge in EDGES), *operations, *[0] * (MAX_INNER - len(operations)))
+
+
+def diagram(architecture: Architecture) -> dict[str, list[Vertex]]:
+    """The cell's vertices; an operation reads the sum of its sources."""
+    labels = ["input", *(OPERATIONS[op] for op in architecture.operations), "output"]
+    return {"cell": [Vertex(label, tuple(architecture.sources(i))) for i, label in enumerate(labels)]}
 
 
 def random_architecture(rng: np.random.Generator) -> Architecture:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from stages import safe_pickle
 from stages.errors import InputError
 from stages.sources import File, PackageFile
-from stages.spaces import Trained
+from stages.spaces import Trained, Vertex
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 #: (source node, target node) of each edge, in the order of the string form.
@@ -55,6 +55,16 @@ def from_id(architecture_id: str) -> Architecture:
 def encode(architecture: Architecture) -> tuple[int, ...]:
     """The operation index of each edge."""
     return architecture
+
+
+def diagram(architecture: Architecture) -> dict[str, list[Vertex]]:
+    """The cell's nodes, each the sum of its edges; those that are `none` are left out."""
+    vertices = [Vertex("input")]
+    for node in (1, 2, 3):
+        edges = [(op, s) for op, (s, t) in zip(architecture, EDGES, strict=True) if t == node and op]
+        label = " + ".join(f"{OPERATIONS[op]}({source})" for op, source in edges)
+        vertices.append(Vertex(label or "zeros", tuple(source for _, source in edges)))
+    return {"cell": vertices}
 
 
 def random_architecture(rng: np.random.Generator) -> Architecture:

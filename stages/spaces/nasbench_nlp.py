@@ -30,7 +30,7 @@ import numpy as np
 
 from stages.errors import InputError
 from stages.sources import File
-from stages.spaces import Trained
+from stages.spaces import Trained, Vertex
 from stages.spaces.common.recurrent import Network, compile_cell
 
 ACTIVATIONS = ("tanh", "sigm", "leaky_relu")
@@ -214,6 +214,15 @@ def from_id(architecture_id: str) -> Cell:
     if to_id(cell) != architecture_id:
         raise ValueError(f"not the canonical string of this cell, which is {to_id(cell)}")
     return cell
+
+
+def diagram(architecture: Cell) -> dict[str, list[Vertex]]:
+    """The cell's sources and nodes; a node that computes a new state is named after it."""
+    vertices = [Vertex("x"), *(Vertex(f"previous h{k}") for k in range(len(architecture.states)))]
+    named = {i: f"h{k} = " for k, i in enumerate(architecture.states)}
+    for i, (operation, inputs) in enumerate(architecture.nodes):
+        vertices.append(Vertex(f"{named.get(i, '')}{operation}({', '.join(map(str, inputs))})", inputs))
+    return {"cell": vertices}
 
 
 # --- features -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Writes: report.html (self-contained), figures/<name>.svg
 
 rule report:
     input:
-        code=code.files("report"),
+        code=lambda wildcards: code.files("report", f"spaces/{wildcards.space}"),
         template="stages/report.html.jinja",
         benchmark=rules.download.output.benchmark,
         images=rules.download.output.images,

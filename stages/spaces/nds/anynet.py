@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from stages.sources import File
-from stages.spaces import Trained
+from stages.spaces import Trained, Vertex
 from stages.spaces.nds import files
 
 
@@ -222,6 +222,16 @@ class AnyNetSpace:
             for step in steps(value, grid, unit)
         )
         return (architecture.stem // STEM_WIDTHS.step, *unary)
+
+    def diagram(self, architecture: Architecture) -> dict[str, list[Vertex]]:
+        """The stages, one after the other."""
+        labels = ["images", f"stem, channels: {architecture.stem}"]
+        for stage in architecture.stages:
+            label = f"blocks: {stage.depth}, channels: {stage.width}"
+            if self._bottlenecks:
+                label += f", bottleneck: 1/{stage.ratio}, groups: {stage.groups}"
+            labels.append(label)
+        return {"network": [Vertex(label, (i - 1,) if i else ()) for i, label in enumerate(labels)]}
 
     def random_architecture(self, rng: np.random.Generator) -> Architecture:
         """Draw every field of every stage uniformly from the paper's grid; the stem is that of CIFAR-10."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stages.sources import File
-from stages.spaces import Trained
+from stages.spaces import Trained, Vertex
 from stages.spaces.nds import files
 from stages.spaces.nds.cells import Genotype, Network, output_nodes
 
@@ -132,6 +132,19 @@ class CellSpace:
         categories = [self.operations.index(gene) if isinstance(gene, str) else gene for gene in slots]
         steps = [*(width >= step for step in WIDTHS[1:]), *(depth >= step for step in DEPTHS[1:])]
         return (*categories, *map(int, steps))
+
+    def diagram(self, architecture: Architecture) -> dict[str, list[Vertex]]:
+        """Both cells, with the scale in their titles: inputs, nodes of two summands, and what is concatenated."""
+        graphs, scale = {}, f"width {architecture.width}, depth {architecture.depth}"
+        for title, genotype in (("normal", architecture.normal), ("reduction", architecture.reduce)):
+            vertices = [Vertex("cell before the previous one"), Vertex("previous cell")]
+            for slot in range(0, len(genotype), 2):
+                pair = genotype[slot : slot + 2]
+                label = " + ".join(f"{op}({source})" for op, source in pair)
+                vertices.append(Vertex(label, tuple(source for _, source in pair)))
+            outputs = output_nodes(genotype, self.loose)
+            graphs[f"{title} cell, {scale}"] = [*vertices, Vertex("output: " + ", ".join(map(str, outputs)), outputs)]
+        return graphs
 
     def _options(self, scales: Scales) -> list[Sequence[Any]]:
         """The values that each gene may have."""
