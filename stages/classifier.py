@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,12 +89,13 @@ class Classification:
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, part: str) -> tuple[float, float]:
-        """Mean loss in nats, and accuracy in percent."""
+        """Mean loss in nats, and accuracy in percent; nan for a model that computes no numbers."""
         model.eval()
         images, labels = self.parts[part].images, self.parts[part].labels
         logits = torch.cat([model(batch) for batch in torch.split(images, EVALUATION_BATCH)])
-        correct = int((logits.argmax(dim=1) == labels).sum())
-        return float(cross_entropy(logits, labels)), 100 * correct / len(labels)
+        correct = int((logits.argmax(dim=1) == labels).sum())  # of nan, the first class is the largest
+        accuracy = 100 * correct / len(labels) if logits.isfinite().all() else math.nan
+        return float(cross_entropy(logits, labels)), accuracy
 
 
 def load(params: Params, seed: int, device: torch.device) -> Classification:

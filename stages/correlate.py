@@ -59,14 +59,17 @@ def score_matrices(scores: pa.Table) -> Iterator[tuple[str, list[str], np.ndarra
 
 
 def read_targets(benchmark: pa.Table, ids: list[str]) -> dict[str, np.ndarray]:
-    """The quality (n,) of architectures by target, nan where it is not known; only targets that three have."""
+    """The quality (n,) of architectures by target, nan where it is not known; only targets that three have.
+
+    A training that failed is known to be bad: its quality is minus infinity.
+    """
     index = {a: i for i, a in enumerate(benchmark["architecture"].to_pylist())}
     rows = [index[a] for a in ids]
     quality = {
         target: artifacts.orientation(target) * benchmark[target].to_numpy()[rows]
         for target in artifacts.target_columns(benchmark)
     }
-    return {target: values for target, values in quality.items() if np.isfinite(values).sum() > 2}
+    return {target: values for target, values in quality.items() if (~np.isnan(values)).sum() > 2}
 
 
 def correlations(scores: pa.Table, benchmark: pa.Table, seed: int) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from jsonschema.exceptions import relevance
 from stages.errors import InputError
 
 SPACES = Path(__file__).parent / "spaces"
+#: Labelled images for retraining (`stages.datasets`, which takes long to import).
+IMAGE_DATASETS = ("digits", "cifar10", "cifar10_subset")
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "params.schema.yaml"
 
 
@@ -53,6 +55,7 @@ def check(params: Any, path: Path) -> None:
             raise InputError(f"{path}: base.spaces: {space!r} has no section of its own")
         check_protocols(params, path, space)
         check_tasks(params[space], path, space)
+        check_family(params, path, space)
     for key, value, other, limit in limits(params):
         if value > limit:
             raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}")
@@ -86,6 +89,30 @@ def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:
     for key, task in named.items():
         if task not in (None, "searched") and not Path(task).is_file():
             raise InputError(f"{path}: {space}.{key}.task: there is no file {task}; see tasks/")
+
+
+def check_family(params: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError where a space of images meets what is for sequences, or the other way round.
+
+    Whether its images are `none` says which it is; tasks are told apart by their dimension.
+    """
+    section = params[space]
+    sequences = section["download"]["images"] == "none"
+    family = "sequences, as download.images is none" if sequences else "images; for sequences set download.images: none"
+    for stage in ("train_proxy", "search_task", "search_architecture"):
+        name = section[stage]["protocol"]
+        if sequences == ("resolution" in params["protocols"][name]):
+            raise InputError(f"{path}: {space}.{stage}.protocol: {name} is not for {family}")
+    tasks = [proxy.get("task") for proxy in section["train_proxy"]["proxies"].values()]
+    for task in {*tasks, section["search_architecture"]["task"]} - {None, "searched"}:
+        if sequences != ("dimension:" in Path(task).read_text(encoding="utf-8")):
+            raise InputError(f"{path}: {space}: {task} is not for {family}")
+    dataset = section["retrain"]["dataset"]
+    texts = dataset == "descriptions" or Path(dataset).is_dir()
+    if sequences and not texts:
+        raise InputError(f"{path}: {space}.retrain.dataset: there is no folder {dataset}; or set descriptions")
+    if not sequences and dataset not in IMAGE_DATASETS:
+        raise InputError(f"{path}: {space}.retrain.dataset: {dataset!r} is not one of {', '.join(IMAGE_DATASETS)}")
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:

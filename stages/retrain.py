@@ -134,7 +134,7 @@ def train(
 
 
 def result(architecture: str, model: nn.Module, problem: Problem) -> dict[str, Any]:
-    """What the metrics say of a trained model; a perplexity is null where the training failed."""
+    """What the metrics say of a trained model; null where the training failed."""
     scores = {f"{part}_{problem.metric}": problem.evaluate(model, part)[1] for part in ("test", "validation")}
     return {
         "architecture": architecture,

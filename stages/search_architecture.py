@@ -48,6 +48,8 @@ def candidates(over: str, space: Space, benchmark: pa.Table) -> Candidates:
     """The architectures of the `space`, or those in the `table` of trained ones."""
     if over == "space":
         return Candidates(space.random_architecture, space.mutate, space.to_id)
+    if len(benchmark) < 2:
+        raise InputError("params.yaml: search_architecture.over: a table of one architecture; search the space")
     rows = Neighbours(np.array(benchmark["encoding"].to_pylist(), np.int8))
     return Candidates(rows.draw, rows.mutate, benchmark["architecture"].to_pylist().__getitem__)
 

@@ -37,7 +37,8 @@ class File:
     """A file from elsewhere, named by `path` in a mirror and in the cache, and one of its hashes.
 
     `url` is None for a file without a public address: only a mirror can have it. `member` says in which
-    zip archive it is published too: the archive's path in a mirror, and the file's name inside.
+    zip archive it is published too: the archive's path in a mirror, and the file's name inside. `repacked`
+    is the same content in an archive of other bytes, which a mirror may have instead.
     """
 
     path: str
@@ -47,6 +48,7 @@ class File:
     md5: str | None = None
     size_limit: int = 1 << 30  # bytes
     member: tuple[str, str] | None = None
+    repacked: File | None = None
 
     def __post_init__(self) -> None:
         if not (self.sha256 or self.git_blob or self.md5):
@@ -188,10 +190,11 @@ def fetch(file: File | PackageFile) -> Path:
     if isinstance(file, PackageFile):
         return file.locate()
     mirror = os.environ.get("GENNAS_MIRROR")
-    if mirror and (mirrored := Path(mirror) / file.path).is_file():
-        if not file.fits(mirrored):
-            raise InputError(f"{mirrored}: its hash differs from the expected one; replace it")
-        return mirrored
+    for form in (file, file.repacked):
+        if mirror and form and (mirrored := Path(mirror) / form.path).is_file():
+            if not form.fits(mirrored):
+                raise InputError(f"{mirrored}: its hash differs from the expected one; replace it")
+            return mirrored
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gennas" / file.path
     if not (cached.is_file() and file.fits(cached)):
         if mirror and file.member and (archive := Path(mirror) / file.member[0]).is_file():

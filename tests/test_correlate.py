@@ -118,3 +118,12 @@ def test_less_perplexity_is_better():
     assert truth.of("b") == (4.25, 1, 0.0)
     assert truth.of("a") == (4.5, 2, 0.25)
     assert truth.of("c") == (math.inf, 3, math.inf)
+
+
+def test_failed_trainings_rank_last_and_keep_their_target():
+    """Of five cells three failed: rho is over all five, and the primary target is not lost."""
+    ids = [f"cell-{i}" for i in range(5)]
+    benchmark = pa.table({"architecture": ids, "text_log_perplexity": [4.0, 5.0, np.inf, np.inf, np.inf]})
+    quality = correlate.read_targets(benchmark, ids)["text_log_perplexity"]
+    assert quality.tolist() == [-4.0, -5.0, -np.inf, -np.inf, -np.inf]
+    assert correlate.agreement(np.array([5.0, 4.0, 3.0, 2.0, 1.0]), quality, 0)[2] == pytest.approx(0.894, abs=1e-3)

@@ -359,14 +359,14 @@ def test_an_archive_without_logs_is_refused(tmp_path):
 @pytest.fixture(scope="module")
 def trained(mirror, tmp_path_factory):
     """All logs, or a twentieth of them."""
-    path = mirror / nasbench_nlp.SOURCES["ptb-rezipped"][0].path
+    path = mirror / nasbench_nlp.SOURCES["ptb"][0].repacked.path
     if not path.is_file():
         pytest.skip(f"needs {path}")
     if not os.environ.get("GENNAS_FULL"):
         with zipfile.ZipFile(path) as whole:
             some = [whole.read(member).decode() for member in whole.infolist()[::20]]
         path = archive(tmp_path_factory.mktemp("logs") / "logs.zip", *some)
-    return nasbench_nlp.read("ptb-rezipped", [path])
+    return nasbench_nlp.read("ptb", [path])
 
 
 def test_parameters_are_those_the_benchmark_states(trained):

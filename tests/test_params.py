@@ -9,7 +9,7 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from stages import params
+from stages import datasets, params
 from stages.errors import InputError
 
 DEFAULT = Path("params.yaml")
@@ -57,6 +57,11 @@ SPACE = "nasbench201"
             ["search_architecture.population", "99", "evaluations", "75"],
         ),
         ((SPACE, "train_proxy", "proxies", "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
+        ((SPACE, "train_proxy", "proxies", "flops", "task", "tasks/single.yaml"), ["proxies.flops", "Only a regression proxy has a task"]),
+        ((SPACE, "download", "images", "none"), ["protocol", "sequences", "images"]),
+        ((SPACE, "search_architecture", "task", "tasks/nlp.yaml"), ["tasks/nlp.yaml", "images"]),
+        ((SPACE, "retrain", "dataset", "cifar-10"), ["retrain.dataset", "cifar-10", "cifar10_subset"]),
+        (("protocols", "reduced", "resolution", ...), ["protocol", "reduced", "images"]),
         (("base", "spaces", ["nasbench301"]), ["base.spaces", "nasbench301"]),
         (("nasbench301", yaml.safe_load(DEFAULT.read_text())[SPACE]), ["nasbench301", "nasbench201"]),
         (("base", "seed", ...), ["base", "seed"]),
@@ -69,6 +74,10 @@ def test_bad_values_are_named(path_and_value, named):
     message = str(caught.value)
     assert message.startswith("params.yaml: ") and "\n" not in message
     assert all(word in message for word in named), message
+
+
+def test_image_datasets_are_those_that_there_are():
+    assert set(params.IMAGE_DATASETS) == set(datasets.LABELLED)
 
 
 def test_what_dvc_exp_run_sets_is_set(tmp_path):

@@ -55,6 +55,15 @@ def hello(url: str | None = NOWHERE, **changes) -> File:
     return File("some/hello.txt", url, **({"sha256": SHA256} | changes))
 
 
+def test_a_mirror_may_have_a_file_repacked(monkeypatch, tmp_path):
+    path = mirror(monkeypatch, tmp_path / "mirror", HELLO)
+    official = File("official/hello.txt", NOWHERE, git_blob="0" * 40, repacked=hello(None))
+    assert fetch(official) == path
+    path.write_bytes(b"another\n")
+    with pytest.raises(InputError, match=r"some/hello\.txt: its hash differs"):
+        fetch(official)
+
+
 @pytest.mark.parametrize("kind, digest", [("sha256", SHA256), ("git_blob", GIT_BLOB), ("md5", MD5)])
 def test_mirror_is_verified_by_any_hash(monkeypatch, tmp_path, kind, digest):
     path = mirror(monkeypatch, tmp_path / "mirror", HELLO)

@@ -41,6 +41,19 @@ def test_a_failed_run_publishes_nothing(toy, finished, monkeypatch):
     assert {path.name for path in (toy / "studies/toy").iterdir()} == {"params.yaml"}
 
 
+def test_a_part_of_a_study_publishes_nothing(toy, finished, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", finished.environment()["PATH"])
+    assert studies.run("toy", ["--cores", "1", "--quiet", "all", "--until", "download"]) == 0
+    assert "not complete" in capsys.readouterr().out
+    assert {path.name for path in (toy / "studies/toy").iterdir()} == {"params.yaml"}
+
+
+def test_a_second_call_beside_a_running_one_is_refused(toy):
+    (toy / "runs" / "toy").mkdir(parents=True)
+    with studies.claimed(toy / "runs" / "toy"), pytest.raises(InputError, match="already running"):
+        studies.run("toy", ["-n"])
+
+
 def test_an_unknown_study_lists_the_known_ones(toy):
     with pytest.raises(InputError, match=r"rumour.*studies: toy"):
         studies.run("rumour", [])

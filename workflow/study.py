@@ -10,9 +10,12 @@ studies/<name>/: results.md, metrics.json, and dvc.lock, the record of every fil
 from __future__ import annotations
 
 import argparse
+import fcntl
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stages import artifacts
@@ -44,6 +47,23 @@ def configure_dvc(folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "dvc", "config", "--local", key, value], cwd=folder, check=True)
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Refuse beside another call for the same study, whose code would be replaced under its feet."""
+    with (folder / "study.lock").open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder}: this study is already running; wait until it ends") from None
+        yield
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether Snakemake has nothing left to do: it may have been asked for a part, or only to plan."""
+    plan = subprocess.run(["snakemake", "-n", "--quiet"], cwd=folder, capture_output=True, text=True)
+    return plan.returncode == 0 and "Nothing to be done" in plan.stdout + plan.stderr
+
+
 def publish(folder: Path, study: Path) -> None:
     """Write what was found beside the study's parameters."""
     sections = summary.read_study(folder)
@@ -59,12 +79,16 @@ def run(name: str, arguments: list[str]) -> int:
     if not (study / "params.yaml").is_file():
         known = ", ".join(sorted(path.parent.name for path in STUDIES.glob("*/params.yaml")))
         raise InputError(f"{study / 'params.yaml'}: there is no such file; studies: {known}")
-    prepare(folder, study / "params.yaml")
-    configure_dvc(folder)
-    code = subprocess.run(["snakemake", *arguments], cwd=folder).returncode
-    if code == 0 and not {"-n", "--dry-run", "--dryrun"} & set(arguments):
-        publish(folder, study)
-        print(f"tables     {study / 'results.md'}\nreports    {folder / 'results'}/*/report.html")
+    folder.mkdir(parents=True, exist_ok=True)
+    with claimed(folder):
+        prepare(folder, study / "params.yaml")
+        configure_dvc(folder)
+        code = subprocess.run(["snakemake", *arguments], cwd=folder).returncode
+        if code == 0 and is_complete(folder):
+            publish(folder, study)
+            print(f"tables     {study / 'results.md'}\nreports    {folder / 'results'}/*/report.html")
+        elif code == 0:
+            print(f"the study is not complete; nothing was written to {study}")
     return code
 
 

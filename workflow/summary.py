@@ -47,10 +47,15 @@ def number(value: float | None, places: int = 3) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.{places}f}"
 
 
+def best_first(rho: float | None) -> float:
+    """A sort key: the best rho first, an undefined one last."""
+    return math.inf if rho is None or math.isnan(rho) else -rho
+
+
 def table(folder: Path, space: str, section: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> str:
     """One line per proxy, best first."""
     lines = [f"{'proxy':<14}{'rho':>7}   {'95 % interval':<16}{'tau':>7}{'n':>6}{'s/architecture':>16}"]
-    for proxy, found in sorted(metrics.items(), key=lambda item: -(item[1]["spearman_rho"] or -1)):
+    for proxy, found in sorted(metrics.items(), key=lambda item: best_first(item[1]["spearman_rho"])):
         seconds = seconds_per_architecture(folder, space, section, proxy)
         rho, low, high, tau = (number(found[name]) for name in ("spearman_rho", "rho_low", "rho_high", "kendall_tau"))
         lines.append(f"{proxy:<14}{rho:>7}   {f'[{low}, {high}]':<16}{tau:>7}{found['architectures']:>6}{seconds:>16}")
@@ -102,7 +107,7 @@ def correlation_rows(folder: Path, space: str, section: dict[str, Any]) -> Itera
     rows = artifacts.read_parquet(path, artifacts.CORRELATION).to_pylist()
     targets = list(dict.fromkeys([section["target"], *(row["target"] for row in rows)]))
     mean = [row for row in rows if row["seeds"] == "mean"]
-    for row in sorted(mean, key=lambda row: (targets.index(row["target"]), -row["spearman_rho"])):
+    for row in sorted(mean, key=lambda row: (targets.index(row["target"]), best_first(row["spearman_rho"]))):
         proxy = row["proxy"]
         seeds = str(section["train_proxy"]["proxies"][proxy]["seeds"])
         seconds = seconds_per_architecture(folder, space, section, proxy)

@@ -50,6 +50,8 @@ def head_channels(task: Mapping[str, Any], protocol: Mapping[str, Any]) -> tuple
 
 def prepare_images(context: Context) -> Tensor:
     """The one batch of a repetition, drawn, standardised and resized: (B, 3, resolution, resolution)."""
+    if not len(context.images):
+        raise InputError("params.yaml: download.images: none, but the space is one of images; choose some")
     order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(context.images))
     images = to_tensor(context.images[order[: context.protocol["batch_size"]]])
     return interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")

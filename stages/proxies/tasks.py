@@ -68,7 +68,7 @@ def _signals(names: tuple[str, ...], bases: tuple[str, ...], per_sample: dict[st
 
 
 _NOISE = _object(kind={"enum": list(NOISE_KINDS)}, level={"type": "number", "minimum": 0})
-_FACTOR = {"type": "number", "exclusiveMinimum": 0}
+_FACTOR = {"type": "number", "exclusiveMinimum": 0, "maximum": 2.5}  # times 256 channels: what signals are drawn for
 TASK_SCHEMAS: Mapping[Family, dict[str, Any]] = {
     "images": _object(
         noise=_NOISE,

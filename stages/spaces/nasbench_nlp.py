@@ -389,9 +389,9 @@ _PTB = File(
     "nasbench-nlp-official/logs.zip",
     _RELEASE + "train_logs_single_run/logs.zip",
     git_blob="53e2e0dc72a1c22519b240e6d3fc77b513de7ea8",
-)
-_PTB_REZIPPED = File(
-    "nasbench-nlp/logs.zip", None, sha256="4542874806491cb31509abd28bbc820f4234e1a17239b1e3c44da3f5ac5fa14f"
+    repacked=File(
+        "nasbench-nlp/logs.zip", None, sha256="4542874806491cb31509abd28bbc820f4234e1a17239b1e3c44da3f5ac5fa14f"
+    ),
 )
 _WIKITEXT2 = File(
     "nasbench-nlp-wikitext2/logs.zip",
@@ -400,9 +400,7 @@ _WIKITEXT2 = File(
 )
 SOURCES: dict[str, tuple[File, ...]] = {
     "ptb": (_PTB,),
-    "ptb-rezipped": (_PTB_REZIPPED,),  # the same logs in another archive, which has no public address
     "ptb+wikitext2": (_PTB, _WIKITEXT2),
-    "ptb-rezipped+wikitext2": (_PTB_REZIPPED, _WIKITEXT2),
 }
 _DATASETS = ("ptb", "wikitext2")  # of a source's files, in order
 _LOGS_LIMIT, _LOG_LIMIT = 1 << 16, 1 << 16  # logs per archive, bytes per log; Penn Treebank's: 14,322 and 6,014
