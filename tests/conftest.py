@@ -27,6 +27,8 @@ TOY = PROJECT / "tests" / "toy" / "params.yaml"
 SPACE = "nasbench201"
 RESULTS = Path("results", SPACE)
 SHARDS = f"results/{SPACE}/scores/*/shard-*.parquet"
+#: Whether comparisons with a benchmark's files are made with all of their entries, not only with some.
+FULL = os.environ.get("GENNAS_FULL") == "1"
 
 
 @dataclass(frozen=True)

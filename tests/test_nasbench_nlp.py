@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 import time
 import zipfile
 
 import numpy as np
 import pytest
 import torch
+from conftest import FULL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -362,7 +362,7 @@ def trained(mirror, tmp_path_factory):
     path = mirror / nasbench_nlp.SOURCES["ptb"][0].repacked.path
     if not path.is_file():
         pytest.skip(f"needs {path}")
-    if not os.environ.get("GENNAS_FULL"):
+    if not FULL:
         with zipfile.ZipFile(path) as whole:
             some = [whole.read(member).decode() for member in whole.infolist()[::20]]
         path = archive(tmp_path_factory.mktemp("logs") / "logs.zip", *some)
@@ -383,7 +383,7 @@ def test_every_trained_cell_has_an_id_and_features_of_its_own(trained):
     assert len({nasbench_nlp.encode(entry.architecture) for entry in trained}) == len(set(ids)) == len(trained)
 
 
-@pytest.mark.skipif(not os.environ.get("GENNAS_FULL"), reason="needs all logs: set GENNAS_FULL=1")
+@pytest.mark.skipif(not FULL, reason="needs all logs: set GENNAS_FULL=1")
 def test_the_benchmark_has_12123_cells(trained):
     assert len(trained) == 12_123
     assert sum(entry.status == "ok" for entry in trained) == 9_461

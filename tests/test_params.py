@@ -57,7 +57,10 @@ SPACE = "nasbench201"
             ["search_architecture.population", "99", "evaluations", "75"],
         ),
         ((SPACE, "train_proxy", "proxies", "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
-        ((SPACE, "train_proxy", "proxies", "flops", "task", "tasks/single.yaml"), ["proxies.flops", "Only a regression proxy has a task"]),
+        (
+            (SPACE, "train_proxy", "proxies", "flops", "task", "tasks/single.yaml"),
+            ["proxies.flops", "Only a regression proxy"],
+        ),
         ((SPACE, "download", "images", "none"), ["protocol", "sequences", "images"]),
         ((SPACE, "search_architecture", "task", "tasks/nlp.yaml"), ["tasks/nlp.yaml", "images"]),
         ((SPACE, "retrain", "dataset", "cifar-10"), ["retrain.dataset", "cifar-10", "cifar10_subset"]),

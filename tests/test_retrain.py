@@ -237,6 +237,11 @@ def test_accuracy_and_loss():
     assert loss == pytest.approx(math.log(math.e + 3) - 0.75)
 
 
+def test_a_model_that_computes_no_numbers_has_no_accuracy():
+    part = Part(torch.full((4, 4), math.nan), torch.zeros(4, dtype=torch.int64))
+    assert all(math.isnan(value) for value in problem({"test": part}).evaluate(torch.nn.Identity(), "test"))
+
+
 def test_augmented_images_are_flipped_and_shifted():
     images = torch.arange(1.0, 1 + 40 * 3 * 6 * 5).reshape(40, 3, 6, 5)
     seen = set()
