@@ -94,6 +94,7 @@ def run(name: str, arguments: list[str]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.usage = "%(prog)s [-h] name [arguments of Snakemake ...]"
     parser.add_argument("name", help="a folder of studies/")
     try:
         args, arguments = parser.parse_known_args()
