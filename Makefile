@@ -1,5 +1,5 @@
 # Thin targets; everything works without make from an activated .venv.
-.PHONY: run study test check install lock docs clean
+.PHONY: run study test bench check install lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -24,6 +24,9 @@ study: install ## Run the study STUDY of studies/ in a folder of its own
 
 test: install ## Run all tests
 	$(ACTIVATE) python -m pytest --numprocesses auto --dist loadgroup
+
+bench: install ## Measure speed and rho against a plain implementation (hours)
+	$(ACTIVATE) python -m benchmarks.measure
 
 check: install ## Lint, format, types
 	$(ACTIVATE) ruff check . && ruff format --check .

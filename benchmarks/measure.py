@@ -1,0 +1,218 @@
+"""Seconds per architecture, memory and rho: the paper's protocol written plainly, and the pipeline's.
+
+For every space, each engine scores the same architectures in a process of its own with one thread; the engines take
+turns, so that whatever else the machine does slows all of them. The architectures are the last of the evaluation
+permutation, which no study of this project evaluates. Writes measurements.parquet and a table, which
+docs/performance.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import platform
+import re
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+import yaml
+from tqdm import tqdm
+
+from benchmarks import yardstick
+from stages import correlate, datasets, download, sample, spaces, study
+from stages.proxies import Context
+from stages.reproducibility import derive_seed, prepare, rng
+from stages.statistics import spearman
+
+SEED = 2021
+FOLDER = Path(__file__).parent
+REPORT = FOLDER.parent / "docs" / "performance.md"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to score an architecture: plainly or by the pipeline, and a protocol of a params.yaml."""
+
+    name: str
+    plain: bool
+    params: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is scored, and against which truth."""
+
+    space: str
+    source: str
+    target: str
+    engines: tuple[Engine, ...]  # the yardstick first
+
+
+SUBJECTS = (
+    Subject(
+        "nasbench201",
+        "analog-nasbench",
+        "cifar10_accuracy_percent",
+        (
+            Engine("plain, paper's protocol", True, "params.yaml", "paper"),
+            Engine("pipeline, paper's protocol", False, "params.yaml", "paper"),
+            Engine("pipeline, reduced", False, "params.yaml", "reduced"),
+        ),
+    ),
+    Subject(
+        "nasbench101",
+        "gennas",
+        "cifar10_test_accuracy_percent",
+        (
+            Engine("plain, paper's protocol", True, "studies/paper/params.yaml", "nasbench101"),
+            Engine("pipeline, paper's protocol", False, "studies/paper/params.yaml", "nasbench101"),
+            Engine("pipeline, reduced", False, "studies/spaces/params.yaml", "nasbench101"),
+        ),
+    ),
+)
+ROW = pa.schema(
+    [
+        ("space", pa.string()),
+        ("engine", pa.string()),
+        ("architecture", pa.string()),
+        ("quality", pa.float64()),
+        ("score", pa.float64()),
+        ("seconds", pa.float64()),
+        ("memory_mb", pa.float64()),
+    ]
+)
+
+
+def draw(subject: Subject, count: int) -> tuple[list[str], list[float]]:
+    """The last architectures of the evaluation permutation, and their truth."""
+    table = download.read_benchmark(subject.space, subject.source)
+    known = table.filter(pc.is_valid(table[subject.target]))
+    ids, labelled = known["architecture"].to_pylist(), known["labelled"].to_pylist()
+    drawn = sample.draw(ids, labelled, 20, SEED).filter(pc.field("role") == "evaluate")["architecture"].to_pylist()
+    truth = dict(zip(ids, known[subject.target].to_pylist(), strict=True))
+    return drawn[-count:], [truth[architecture] for architecture in drawn[-count:]]
+
+
+# --- in an engine's process -----------------------------------------------------------------
+
+_score: Callable[[str], float]
+
+
+def start(subject: Subject, engine: Engine) -> None:
+    """Prepare the engine."""
+    global _score
+    device = prepare()
+    protocol = yaml.safe_load(Path(engine.params).read_text())["protocols"][engine.protocol]
+    task = study.read_task(Path("tasks/nasbench101.yaml"))
+    images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
+    if engine.plain:
+        space = spaces.load(subject.space)
+        plain = yardstick.make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), device, task))
+        _score = lambda architecture: plain(spaces.parse(space, architecture))  # noqa: E731
+    else:
+        scorer = study.make_scorer("regression", subject.space, protocol, images, SEED, 0, device, task)
+        _score = lambda architecture: scorer(architecture).score  # noqa: E731
+
+
+def measure(architecture: str) -> tuple[float, float, float]:
+    """The score, the seconds it took, and the most memory so far in MB: of the GPU where there is one."""
+    begin = time.perf_counter()
+    score = _score(architecture)  # a number on the host: whatever runs on a GPU has ended
+    seconds = time.perf_counter() - begin
+    if torch.cuda.is_available():
+        return score, seconds, torch.cuda.max_memory_allocated() / 1e6
+    return score, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+# --- the comparison -------------------------------------------------------------------------
+
+
+def compare(subject: Subject, count: int) -> Iterator[dict[str, Any]]:
+    """The rows of one space: the engines take turns on each architecture, after one that is not counted."""
+    ids, qualities = draw(subject, count)
+    context = multiprocessing.get_context("spawn")
+    pools = [ProcessPoolExecutor(1, context, start, (subject, engine)) for engine in subject.engines]
+    try:
+        for pool in pools:
+            pool.submit(measure, ids[0]).result()
+        for architecture, quality in zip(tqdm(ids, subject.space), qualities, strict=True):
+            for engine, pool in zip(subject.engines, pools, strict=True):
+                score, seconds, memory = pool.submit(measure, architecture).result()
+                row = (subject.space, engine.name, architecture, quality, score, seconds, memory)
+                yield dict(zip(ROW.names, row, strict=True))
+    finally:
+        for pool in pools:
+            pool.shutdown()
+
+
+def line(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> str:
+    """An engine's line of the table; the ratio is the median of those of single architectures."""
+    seconds = [row["seconds"] for row in rows]
+    low, middle, high = np.percentile(seconds, (25, 50, 75))
+    ratio = statistics.median(r["seconds"] / row["seconds"] for r, row in zip(reference, rows, strict=True))
+    scores, quality = (np.array([row[name] for row in rows]) for name in ("score", "quality"))
+    rho = "-"  # of a few architectures it says nothing
+    if len(rows) >= 20:
+        low_rho, high_rho = correlate.interval(scores, quality, SEED)
+        rho = f"{spearman(scores, quality):.3f} [{low_rho:.2f}, {high_rho:.2f}]"
+    memory = max(row["memory_mb"] for row in rows)
+    return (
+        f"| {rows[0]['space']} | {rows[0]['engine']} | {middle:.2f} [{low:.2f}, {high:.2f}] | {ratio:.1f} | "
+        f"{rho} | {len(rows)} | {memory:.0f} |"
+    )
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The Markdown table."""
+    lines = [
+        "| space | engine | s/architecture [quartiles] | times the plain one's speed | rho [95 %] | n | memory, MB |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["space"], row["engine"]), []).append(row)
+    first = {}
+    for (space, _), own in groups.items():
+        lines.append(line(own, first.setdefault(space, own)))
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What was measured on."""
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) or [platform.processor()]
+        device = names[0]
+    return f"{device}, one thread, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architectures", type=int, default=60, help="of each space (default: %(default)s)")
+    parser.add_argument("--spaces", nargs="+", default=[subject.space for subject in SUBJECTS], help="(default: all)")
+    args = parser.parse_args()
+    chosen = [subject for subject in SUBJECTS if subject.space in args.spaces]
+    rows = [row for subject in chosen for row in compare(subject, args.architectures)]
+    written = pa.Table.from_pylist(rows, ROW.with_metadata({"machine": machine()}))
+    pq.write_table(written, FOLDER / "measurements.parquet")
+    text = f"<!-- measured by `make bench` -->\n\n{machine()}.\n\n{table(rows)}\n\n<!-- end -->"
+    report = REPORT.read_text(encoding="utf-8")
+    REPORT.write_text(re.sub("<!-- measured.*<!-- end -->", lambda _: text, report, flags=re.DOTALL), encoding="utf-8")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
