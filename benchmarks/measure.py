@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ import yaml
 from tqdm import tqdm
 
 from benchmarks import yardstick
-from stages import correlate, datasets, download, sample, spaces, study
-from stages.proxies import Context
+from stages import correlate, datasets, download, proxies, sample, spaces, study
+from stages.proxies import Context, Score
 from stages.reproducibility import derive_seed, prepare, rng
 from stages.statistics import spearman
 
@@ -41,47 +42,39 @@ REPORT = FOLDER.parent / "docs" / "performance.md"
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A way to score an architecture: plainly or by the pipeline, and a protocol of a params.yaml."""
-
-    name: str
-    plain: bool
-    params: str
-    protocol: str
-
-
-@dataclass(frozen=True)
 class Subject:
-    """What is scored, and against which truth."""
+    """What is scored, against which truth, and where the two protocols are: a params.yaml and a name in it."""
 
     space: str
     source: str
     target: str
-    engines: tuple[Engine, ...]  # the yardstick first
+    paper: tuple[str, str]
+    reduced: tuple[str, str]
 
 
-SUBJECTS = (
-    Subject(
+SUBJECTS = {
+    "nasbench201": Subject(
         "nasbench201",
         "analog-nasbench",
         "cifar10_accuracy_percent",
-        (
-            Engine("plain, paper's protocol", True, "params.yaml", "paper"),
-            Engine("pipeline, paper's protocol", False, "params.yaml", "paper"),
-            Engine("pipeline, reduced", False, "params.yaml", "reduced"),
-        ),
+        paper=("params.yaml", "paper"),
+        reduced=("params.yaml", "reduced"),
     ),
-    Subject(
+    "nasbench101": Subject(
         "nasbench101",
         "gennas",
         "cifar10_test_accuracy_percent",
-        (
-            Engine("plain, paper's protocol", True, "studies/paper/params.yaml", "nasbench101"),
-            Engine("pipeline, paper's protocol", False, "studies/paper/params.yaml", "nasbench101"),
-            Engine("pipeline, reduced", False, "studies/spaces/params.yaml", "nasbench101"),
-        ),
+        paper=("studies/paper/params.yaml", "nasbench101"),
+        reduced=("studies/spaces/params.yaml", "nasbench101"),
     ),
-)
+}
+#: How an architecture is scored: a function from a context to the scoring function, and the protocol's field.
+PIPELINE = partial(proxies.make, "regression")
+ENGINES = {
+    "plain, paper's protocol": (yardstick.make, "paper"),  # the yardstick comes first
+    "pipeline, paper's protocol": (PIPELINE, "paper"),
+    "pipeline, reduced": (PIPELINE, "reduced"),
+}
 ROW = pa.schema(
     [
         ("space", pa.string()),
@@ -107,29 +100,30 @@ def draw(subject: Subject, count: int) -> tuple[list[str], list[float]]:
 
 # --- in an engine's process -----------------------------------------------------------------
 
-_score: Callable[[str], float]
+_score: Callable[[str], Score]
 
 
-def start(subject: Subject, engine: Engine) -> None:
+def start(subject: Subject, engine: str) -> None:
     """Prepare the engine."""
     global _score
-    device = prepare()
-    protocol = yaml.safe_load(Path(engine.params).read_text())["protocols"][engine.protocol]
-    task = study.read_task(Path("tasks/nasbench101.yaml"))
+    make, place = ENGINES[engine]
+    path, name = getattr(subject, place)
+    protocol = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][name]
+    space, device = spaces.load(subject.space), prepare()
     images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
-    if engine.plain:
-        space = spaces.load(subject.space)
-        plain = yardstick.make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), device, task))
-        _score = lambda architecture: plain(spaces.parse(space, architecture))  # noqa: E731
-    else:
-        scorer = study.make_scorer("regression", subject.space, protocol, images, SEED, 0, device, task)
-        _score = lambda architecture: scorer(architecture).score  # noqa: E731
+    task = study.read_task(Path("tasks/nasbench101.yaml"))
+    score = make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), device, task))
+
+    def score_id(architecture: str) -> Score:
+        return score(spaces.parse(space, architecture))
+
+    _score = score_id
 
 
 def measure(architecture: str) -> tuple[float, float, float]:
     """The score, the seconds it took, and the most memory so far in MB: of the GPU where there is one."""
     begin = time.perf_counter()
-    score = _score(architecture)  # a number on the host: whatever runs on a GPU has ended
+    score = _score(architecture).score  # a number on the host: whatever runs on a GPU has ended
     seconds = time.perf_counter() - begin
     if torch.cuda.is_available():
         return score, seconds, torch.cuda.max_memory_allocated() / 1e6
@@ -143,14 +137,14 @@ def compare(subject: Subject, count: int) -> Iterator[dict[str, Any]]:
     """The rows of one space: the engines take turns on each architecture, after one that is not counted."""
     ids, qualities = draw(subject, count)
     context = multiprocessing.get_context("spawn")
-    pools = [ProcessPoolExecutor(1, context, start, (subject, engine)) for engine in subject.engines]
+    pools = [ProcessPoolExecutor(1, context, start, (subject, engine)) for engine in ENGINES]
     try:
         for pool in pools:
             pool.submit(measure, ids[0]).result()
         for architecture, quality in zip(tqdm(ids, subject.space), qualities, strict=True):
-            for engine, pool in zip(subject.engines, pools, strict=True):
+            for engine, pool in zip(ENGINES, pools, strict=True):
                 score, seconds, memory = pool.submit(measure, architecture).result()
-                row = (subject.space, engine.name, architecture, quality, score, seconds, memory)
+                row = (subject.space, engine, architecture, quality, score, seconds, memory)
                 yield dict(zip(ROW.names, row, strict=True))
     finally:
         for pool in pools:
@@ -202,10 +196,9 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", type=int, default=60, help="of each space (default: %(default)s)")
-    parser.add_argument("--spaces", nargs="+", default=[subject.space for subject in SUBJECTS], help="(default: all)")
+    parser.add_argument("--spaces", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS), help="(default: all)")
     args = parser.parse_args()
-    chosen = [subject for subject in SUBJECTS if subject.space in args.spaces]
-    rows = [row for subject in chosen for row in compare(subject, args.architectures)]
+    rows = [row for space in args.spaces for row in compare(SUBJECTS[space], args.architectures)]
     written = pa.Table.from_pylist(rows, ROW.with_metadata({"machine": machine()}))
     pq.write_table(written, FOLDER / "measurements.parquet")
     text = f"<!-- measured by `make bench` -->\n\n{machine()}.\n\n{table(rows)}\n\n<!-- end -->"

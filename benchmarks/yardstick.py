@@ -6,46 +6,48 @@ The networks and the targets are the pipeline's; the training is the loop one wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Generator
 from torch.nn.functional import mse_loss
 
-from stages.proxies import Context, image_regression
+from stages.proxies import Context, Score, image_regression
+from stages.proxies.regression import draw_noise
 from stages.reproducibility import derive_seed
 
 
-def make(context: Context) -> Callable[[Any], float]:
-    """A function from an architecture to its score, the negated loss in evaluation mode after the last iteration."""
+def make(context: Context) -> Callable[[Any], Score]:
+    """As `stages.proxies.make`; the score is the negated loss in evaluation mode after the last iteration."""
     protocol, task = context.protocol, context.task
     assert task is not None
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
     images, targets = image_regression.draw(task, context, generator)
     images, targets = images.to(context.device), [target.to(context.device) for target in targets]
 
-    def loss(network: torch.nn.Module, noise: Mapping[str, Any]) -> torch.Tensor:
-        disturbance = (torch.rand_like(images) * 2 - 1) * noise["level"]
-        predictions = network(images + disturbance)
+    def loss(network: torch.nn.Module) -> torch.Tensor:
+        noise = draw_noise(task["noise"], images.shape, generator).to(context.device)
+        predictions = network(images + noise)
         terms = zip(image_regression.LOSS_WEIGHTS, predictions, targets, strict=True)
         return sum((weight * mse_loss(p, t) for weight, p, t in terms), torch.zeros((), device=images.device))
 
-    def score(architecture: Any) -> float:
+    def score(architecture: Any) -> Score:
         torch.manual_seed(derive_seed(context.seed, "weights"))
         network = image_regression.network(task, context, architecture).to(context.device)
         weights = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]  # biases and norms, which do not decay
         groups = [{"params": weights, "weight_decay": protocol["weight_decay"]}, {"params": others}]
         optimizer = torch.optim.SGD(groups, protocol["learning_rate"], momentum=protocol["momentum"])
+        losses = []
         for _ in range(protocol["iterations"]):
             optimizer.zero_grad()
-            current = loss(network, task["noise"])
+            current = loss(network)
             current.backward()
             optimizer.step()
-            current.item()  # as the released code logs it
+            losses.append(current.item())
         network.eval()
         with torch.no_grad():
-            return -float(loss(network, task["noise"]))
+            return Score(-float(loss(network)), "ok", tuple(losses))
 
     return score

@@ -55,7 +55,7 @@ def check(params: Any, path: Path) -> None:
             raise InputError(f"{path}: base.spaces: {space!r} has no section of its own")
         check_protocols(params, path, space)
         check_tasks(params[space], path, space)
-        check_family(params, path, space)
+        check_dataset(params[space], path, space)
     for key, value, other, limit in limits(params):
         if value > limit:
             raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}")
@@ -72,56 +72,66 @@ def limits(params: dict[str, Any]) -> Iterator[tuple[str, int, str, int]]:
         yield f"{space}.search_architecture.population", search["population"], "evaluations", search["evaluations"]
 
 
+def of_sequences(section: dict[str, Any]) -> bool:
+    """Whether a space's networks read sequences: there are no images then."""
+    return bool(section["download"]["images"] == "none")
+
+
+def kind(sequences: bool) -> str:
+    """What a space is, and how it is told."""
+    return "sequences, as download.images is none" if sequences else "images; for sequences set download.images: none"
+
+
 def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a protocol that is not there."""
+    """Raise an InputError for a protocol that is not there, or not for what the space's networks read."""
+    sequences = of_sequences(params[space])
     for stage in ("train_proxy", "search_task", "search_architecture"):
         name = params[space][stage]["protocol"]
         if name not in params["protocols"]:
             known = ", ".join(params["protocols"])
             raise InputError(f"{path}: {space}.{stage}.protocol: there is no protocol {name!r}, only {known}")
+        if sequences == ("resolution" in params["protocols"][name]):
+            raise InputError(f"{path}: {space}.{stage}.protocol: {name} is not for {kind(sequences)}")
 
 
 def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a task file that is not there."""
+    """Raise an InputError for a task file that is not there, or not for what the space's networks read."""
+    sequences = of_sequences(section)
     proxies = section["train_proxy"]["proxies"]
     named = {f"train_proxy.proxies.{name}": proxy.get("task") for name, proxy in proxies.items()}
     named["search_architecture"] = section["search_architecture"]["task"]
     for key, task in named.items():
-        if task not in (None, "searched") and not Path(task).is_file():
+        if task in (None, "searched"):
+            continue
+        if not Path(task).is_file():
             raise InputError(f"{path}: {space}.{key}.task: there is no file {task}; see tasks/")
+        content = read(Path(task))
+        if sequences != (isinstance(content, dict) and "dimension" in content):  # only tasks on sequences have one
+            raise InputError(f"{path}: {space}.{key}.task: {task} is not for {kind(sequences)}")
 
 
-def check_family(params: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError where a space of images meets what is for sequences, or the other way round.
-
-    Whether its images are `none` says which it is; tasks are told apart by their dimension.
-    """
-    section = params[space]
-    sequences = section["download"]["images"] == "none"
-    family = "sequences, as download.images is none" if sequences else "images; for sequences set download.images: none"
-    for stage in ("train_proxy", "search_task", "search_architecture"):
-        name = section[stage]["protocol"]
-        if sequences == ("resolution" in params["protocols"][name]):
-            raise InputError(f"{path}: {space}.{stage}.protocol: {name} is not for {family}")
-    tasks = [proxy.get("task") for proxy in section["train_proxy"]["proxies"].values()]
-    for task in {*tasks, section["search_architecture"]["task"]} - {None, "searched"}:
-        if sequences != ("dimension:" in Path(task).read_text(encoding="utf-8")):
-            raise InputError(f"{path}: {space}: {task} is not for {family}")
+def check_dataset(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for data to retrain on that are not there, or not what the space's networks read."""
     dataset = section["retrain"]["dataset"]
-    texts = dataset == "descriptions" or Path(dataset).is_dir()
-    if sequences and not texts:
-        raise InputError(f"{path}: {space}.retrain.dataset: there is no folder {dataset}; or set descriptions")
-    if not sequences and dataset not in IMAGE_DATASETS:
+    if of_sequences(section):
+        if dataset != "descriptions" and not Path(dataset).is_dir():
+            raise InputError(f"{path}: {space}.retrain.dataset: there is no folder {dataset}; or set descriptions")
+    elif dataset not in IMAGE_DATASETS:
         raise InputError(f"{path}: {space}.retrain.dataset: {dataset!r} is not one of {', '.join(IMAGE_DATASETS)}")
+
+
+def read(path: Path) -> Any:
+    """What a YAML file holds."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not readable as YAML ({reason})") from error
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     """The checked parameters."""
-    try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not readable as YAML ({reason})") from error
+    params = read(path)
     check(params, path)
     return dict(params)
 

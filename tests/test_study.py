@@ -49,8 +49,7 @@ def test_a_part_of_a_study_publishes_nothing(toy, finished, monkeypatch, capsys)
 
 
 def test_a_second_call_beside_a_running_one_is_refused(toy):
-    (toy / "runs" / "toy").mkdir(parents=True)
-    with studies.claimed(toy / "runs" / "toy"), pytest.raises(InputError, match="already running"):
+    with studies.claim(toy / "runs" / "toy"), pytest.raises(InputError, match="already running"):
         studies.run("toy", ["-n"])
 
 

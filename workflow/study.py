@@ -10,17 +10,16 @@ studies/<name>/: results.md, metrics.json, and dvc.lock, the record of every fil
 from __future__ import annotations
 
 import argparse
-import fcntl
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from stages import artifacts
 from stages.errors import InputError
 from workflow import summary
+from workflow.bridge import locked
 
 PROJECT = Path(__file__).parent.parent
 STUDIES, RUNS = PROJECT / "studies", PROJECT / "runs"
@@ -47,15 +46,13 @@ def configure_dvc(folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "dvc", "config", "--local", key, value], cwd=folder, check=True)
 
 
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claim(folder: Path) -> IO[bytes]:
     """Refuse beside another call for the same study, whose code would be replaced under its feet."""
-    with (folder / "study.lock").open("ab") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{folder}: this study is already running; wait until it ends") from None
-        yield
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return locked(folder / "study.lock")
+    except BlockingIOError:
+        raise InputError(f"{folder}: this study is already running; wait until it ends") from None
 
 
 def is_complete(folder: Path) -> bool:
@@ -79,11 +76,11 @@ def run(name: str, arguments: list[str]) -> int:
     if not (study / "params.yaml").is_file():
         known = ", ".join(sorted(path.parent.name for path in STUDIES.glob("*/params.yaml")))
         raise InputError(f"{study / 'params.yaml'}: there is no such file; studies: {known}")
-    folder.mkdir(parents=True, exist_ok=True)
-    with claimed(folder):
+    with claim(folder) as lock:
         prepare(folder, study / "params.yaml")
         configure_dvc(folder)
-        code = subprocess.run(["snakemake", *arguments], cwd=folder).returncode
+        # Snakemake holds the lock, too: it may outlive this process.
+        code = subprocess.run(["snakemake", *arguments], cwd=folder, pass_fds=[lock.fileno()]).returncode
         if code == 0 and is_complete(folder):
             publish(folder, study)
             print(f"tables     {study / 'results.md'}\nreports    {folder / 'results'}/*/report.html")
