@@ -6,7 +6,7 @@ The networks and the targets are the pipeline's; the training is the loop one wo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from stages.proxies.regression import draw_noise
 from stages.reproducibility import derive_seed
 
 
-def make(context: Context) -> Callable[[Any], Score]:
+def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """As `stages.proxies.make`; the score is the negated loss in evaluation mode after the last iteration."""
     protocol, task = context.protocol, context.task
     assert task is not None
@@ -50,4 +50,4 @@ def make(context: Context) -> Callable[[Any], Score]:
         with torch.no_grad():
             return Score(-float(loss(network)), "ok", tuple(losses))
 
-    return score
+    return lambda architectures: map(score, architectures)

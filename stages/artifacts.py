@@ -120,6 +120,10 @@ HISTORY = _schema(
 )
 
 
+#: Rows per row group. A reader who wants one proxy, or a run of positions, skips the groups without it.
+ROW_GROUP = 2048
+
+
 @contextmanager
 def whole_or_not_at_all(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`, renamed to `path` when the block ends well."""
@@ -152,7 +156,8 @@ def write_parquet(table: pa.Table, schema: pa.Schema, path: Path, metadata: Mapp
     fields = [schema.field(f.name) if f.name in schema.names else f for f in table.schema]
     full = pa.schema(fields, metadata={**schema.metadata, **(metadata or {})})
     with whole_or_not_at_all(path) as temporary:
-        pq.write_table(pa.table(table.columns, schema=full), temporary, compression="zstd")
+        rows = pa.table(table.columns, schema=full)
+        pq.write_table(rows, temporary, compression="zstd", row_group_size=ROW_GROUP)
 
 
 def write_rows(

@@ -36,6 +36,7 @@ SEARCHED: dict[str, Any] = {"color": BLUE, "linestyle": "-"}
 RANDOM: dict[str, Any] = {"color": ORANGE, "linestyle": "--"}
 RHO = "\N{GREEK SMALL LETTER RHO}"
 WIDTH = 4.5  # inches
+MANY = 1000  # dots in a panel: they are drawn as one picture, or a report of a whole space would take 10 MB
 TILES = 6  # pictures per row of the figure of signals
 
 styled = matplotlib.rc_context(
@@ -124,7 +125,9 @@ def scatter_panel(axis: Axes, values: np.ndarray, scores: np.ndarray, colour: st
     values, scores = values[finite], scores[finite]
     floor = score_floor(scores)
     low = scores < floor
-    axis.scatter(values[~low], scores[~low], s=8, color=colour, alpha=0.6, linewidths=0)
+    many = len(values) > MANY
+    size, alpha = (1, 0.3) if many else (8, 0.6)
+    axis.scatter(values[~low], scores[~low], s=size, color=colour, alpha=alpha, linewidths=0, rasterized=many)
     axis.scatter(values[low], np.full(low.sum(), floor), s=26, color=BLACK, marker="x", linewidths=1)
     axis.ticklabel_format(axis="y", scilimits=(-3, 4))
     truth_axis(axis, values, target)

@@ -70,6 +70,8 @@ def limits(params: dict[str, Any]) -> Iterator[tuple[str, int, str, int]]:
         yield f"{space}.search_task.budget.tournament", budget["tournament"], "population", budget["population"]
         yield f"{space}.search_architecture.tournament", search["tournament"], "population", search["population"]
         yield f"{space}.search_architecture.population", search["population"], "evaluations", search["evaluations"]
+        iterations = params["protocols"][search["protocol"]]["iterations"]
+        yield from ((f"{space}.search_architecture.rungs", rung, "iterations", iterations) for rung in search["rungs"])
 
 
 def of_sequences(section: dict[str, Any]) -> bool:

@@ -142,9 +142,10 @@ def main(args: argparse.Namespace) -> None:
     target = args.params["target"]
     scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
     correlation = read_rows(args.correlation, artifacts.CORRELATION)
-    table = headline(correlation, scores.to_pylist(), target)
+    rows = scores.to_pylist()
+    table = headline(correlation, rows, target)
     best = artifacts.read_json(args.best)
-    pictures = draw(args, scores.to_pylist(), {row["proxy"]: row["spearman_rho"] for row in table})
+    pictures = draw(args, rows, {row["proxy"]: row["spearman_rho"] for row in table})
     html = render(
         space=args.space,
         target=target,

@@ -65,11 +65,20 @@ def choose_device() -> torch.device:
 
 
 def prepare() -> torch.device:
-    """Make torch deterministic and single-threaded (jobs run in parallel instead); choose a device."""
+    """Make torch single-threaded (processes run in parallel instead); choose a device, deterministic if the CPU.
+
+    On a GPU some operations, as the gradient of overlapping pooling, have no deterministic form: there, a score is
+    repeatable to rounding.
+    """
     torch.set_num_threads(1)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    return choose_device()
+    device = choose_device()
+    if device.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+        # It would fill every new tensor with nan; no operation here reads what it has not written.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    else:
+        torch.backends.cudnn.deterministic = True
+    return device
 
 
 def made_with(device: torch.device) -> dict[str, str]:

@@ -13,11 +13,8 @@ against the optimum.
 from __future__ import annotations
 
 import argparse
-import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +25,10 @@ import pyarrow.compute as pc
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, run, stage_parser, track
 from stages.errors import InputError
-from stages.reproducibility import made_with, prepare, rng
-from stages.search import AgeingEvolution, Neighbours, RandomSearch, Search
+from stages.reproducibility import made_with, rng
+from stages.search import AgeingEvolution, Halving, Neighbours, RandomSearch, Search
 from stages.spaces import Space
+from stages.truth import Truth, answer, regret_csv
 
 ALGORITHMS = ("ageing_evolution", "random_search")
 
@@ -64,42 +62,43 @@ def make_search(
     return AgeingEvolution(generator, searched.draw, searched.mutate, params["population"], params["tournament"])
 
 
+class Evaluator:
+    """Scores the candidates of one run, each once; those behind half of the others are not trained to the end."""
+
+    def __init__(self, workers: study.Workers, scorer: study.Scorer, params: Mapping[str, Any]) -> None:
+        self.workers = workers
+        self.scorer = scorer
+        self.halving = Halving(params["rungs"], scorer.protocol["readout_window"], params["population"])
+        self.known: dict[str, float] = {}
+
+    def __call__(self, architectures: Sequence[str]) -> list[float]:
+        new = list(dict.fromkeys(a for a in architectures if a not in self.known))
+        scores = self.workers.scores(replace(self.scorer, limits=self.halving.limits()), new)
+        for architecture, score in zip(new, scores, strict=True):
+            self.known[architecture] = score.score
+            self.halving.tell(score.losses)
+        return [self.known[architecture] for architecture in architectures]
+
+
 def trajectory(
     search: Search[Any],
     to_id: Callable[[Any], str],
-    score: Callable[[str], float],
-    evaluations: int,
+    score: Callable[[Sequence[str]], Sequence[float]],
+    params: Mapping[str, Any],
     label: str,
 ) -> Iterator[tuple[str, float, str]]:
     """Yield (architecture, score, best architecture so far) for each evaluation."""
     best, best_score = "", float("-inf")
-    for _ in track(range(evaluations), label, evaluations, unit="evaluation"):
-        candidate = search.ask()
-        architecture = to_id(candidate)
-        value = score(architecture)
-        search.tell(candidate, value)
-        if not best or value > best_score:
-            best, best_score = architecture, value
-        yield architecture, value, best
-
-
-class Truth:
-    """What the benchmark says of an architecture."""
-
-    def __init__(self, values: dict[str, float], target: str) -> None:
-        self.values = values
-        self.sign = artifacts.orientation(target)
-        self.sorted = sorted(self.sign * value for value in values.values())
-
-    def of(self, architecture: str) -> tuple[float, int, float]:
-        """The target, the rank from 1 (equals share the best), the regret against the optimum."""
-        if architecture not in self.values:
-            raise InputError(
-                f"params.yaml: search_architecture.over: the benchmark did not train {architecture}; search the table"
-            )
-        quality = self.sign * self.values[architecture]
-        rank = len(self.sorted) - bisect_right(self.sorted, quality) + 1
-        return self.values[architecture], rank, self.sorted[-1] - quality
+    evaluations, offspring = params["evaluations"], params["offspring"]
+    sizes = [min(offspring, evaluations - first) for first in range(0, evaluations, offspring)]
+    for size in track(sizes, label, len(sizes), unit="generation"):
+        candidates = [search.ask() for _ in range(size)]
+        architectures = [to_id(candidate) for candidate in candidates]
+        for candidate, architecture, value in zip(candidates, architectures, score(architectures), strict=True):
+            search.tell(candidate, value)
+            if not best or value > best_score:
+                best, best_score = architecture, value
+            yield architecture, value, best
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -112,6 +111,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
     parser.add_argument("--target", type=json_argument, required=True, help="column of the truth, as JSON")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--workers", type=int, default=1, help="processes, unless there is a GPU (default: 1)")
     parser.add_argument("--trajectory", type=Path, required=True, help="written")
     parser.add_argument("--regret", type=Path, required=True, help="written: mean regret, CSV for dvc plots")
     parser.add_argument("--best", type=Path, required=True, help="written")
@@ -119,74 +119,55 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def run_searches(
-    searched: Candidates, score: Callable[[str], float], truth: Truth, params: Mapping[str, Any], seed: int
+    searched: Candidates,
+    make_evaluator: Callable[[], Evaluator],
+    truth: Truth,
+    params: Mapping[str, Any],
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Every run of every algorithm: the rows of `artifacts.TRAJECTORY`."""
     rows = []
     for algorithm in ALGORITHMS:
         for run_seed in range(params["seeds"]):
             search = make_search(algorithm, searched, params, seed, run_seed)
-            steps = trajectory(search, searched.to_id, score, params["evaluations"], f"{algorithm} {run_seed}")
+            steps = trajectory(search, searched.to_id, make_evaluator(), params, f"{algorithm} {run_seed}")
             for evaluation, (architecture, value, best) in enumerate(steps, start=1):
                 row = (algorithm, run_seed, evaluation, architecture, value, best, *truth.of(best))
                 rows.append(dict(zip(artifacts.TRAJECTORY.names, row, strict=True)))
     return rows
 
 
-def best_of_finals(rows: list[dict[str, Any]], scorers: list[Callable[[str], float]], size: int) -> tuple[str, float]:
-    """Evolution's `size` best-scored architectures, scored again: the one of the highest mean, and its mean."""
+def best_of_finals(
+    rows: list[dict[str, Any]], workers: study.Workers, scorer: study.Scorer, finals: Mapping[str, Any]
+) -> tuple[str, float]:
+    """Evolution's best-scored architectures, scored again on deeper networks: the one of the highest mean, and that."""
     met = {row["architecture"]: row["score"] for row in rows if row["algorithm"] == "ageing_evolution"}
-    finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[:size]
-    means = {}
-    for architecture in track(finalists, "finalists", len(finalists)):
-        means[architecture] = sum(score(architecture) for score in scorers) / len(scorers)
-    return max(means.items(), key=lambda item: item[1])
-
-
-def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[str, Any]:
-    """best.json: the architecture found, and how good it is."""
-    value, rank, regret = truth.of(architecture)
-    finite = {
-        name: round(number, 6) if math.isfinite(number) else None
-        for name, number in (("score", score), ("value", value), ("regret", regret))
-    }
-    return {
-        "architecture": architecture, "target": target, "rank": rank, "benchmark_size": len(truth.values), **finite,
-    }  # fmt: skip
+    finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: finals["finalists"]]
+    totals = np.zeros(len(finalists))
+    for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):
+        # Repetition 0 has chosen the finalists: its luck is in their scores.
+        deeper = replace(scorer, repetition=repetition + 1, protocol={**scorer.protocol, "depth": finals["depth"]})
+        totals += [score.score for score in workers.scores(deeper, finalists)]
+    winner = int(totals.argmax())
+    return finalists[winner], float(totals[winner] / finals["repetitions"])
 
 
 def main(args: argparse.Namespace) -> None:
     params, space = args.params, spaces.load(args.space)
     protocol, finals = args.protocols[params["protocol"]], params["finals"]
-    device = prepare()
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
     truth = Truth(study.read_truth(args.benchmark, args.target), args.target)
     searched = candidates(params["over"], space, benchmark.filter(pc.is_valid(benchmark[args.target])))
     images, task = study.read_images(args.images), study.read_task(args.task)
 
-    def scorer(protocol: Mapping[str, Any], repetition: int) -> Callable[[str], float]:
-        proxy = study.make_scorer("regression", args.space, protocol, images, args.seed, repetition, device, task)
-        return lambda architecture: proxy(architecture).score
-
-    score = cache(scorer(protocol, 0))  # the runs share what they met
-    rows = run_searches(searched, score, truth, params, args.seed)
-    # Repetition 0 has chosen the finalists: its luck is in their scores.
-    repetitions = range(1, finals["repetitions"] + 1)
-    judges = [scorer({**protocol, "depth": finals["depth"]}, repetition) for repetition in repetitions]
-    best = answer(*best_of_finals(rows, judges, finals["finalists"]), truth, args.target)
+    scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
+    with study.Workers(args.workers) as workers:
+        rows = run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)
+        best = answer(*best_of_finals(rows, workers, scorer, finals), truth, args.target)
     best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
-    artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(device))
+    artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(workers.device))
     artifacts.write_text(regret_csv(rows), args.regret)
     artifacts.write_json(best, args.best)
-
-
-def regret_csv(rows: list[dict[str, Any]]) -> str:
-    """Regret after each evaluation, averaged over seeds, one line per algorithm and evaluation."""
-    regrets: dict[tuple[str, int], list[float]] = {}
-    for row in rows:
-        regrets.setdefault((row["algorithm"], row["evaluation"]), []).append(row["regret"])
-    lines = [f"{name},{step},{sum(values) / len(values):.4f}" for (name, step), values in regrets.items()]
-    return "\n".join(["algorithm,evaluation,regret", *lines, ""])
 
 
 if __name__ == "__main__":

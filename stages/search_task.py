@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,23 +19,25 @@ import yaml
 
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, logger, run, stage_parser, track
+from stages.proxies import Score
 from stages.proxies.tasks import Family, family_for, mutate_task, random_task
-from stages.reproducibility import made_with, prepare, rng
+from stages.reproducibility import made_with, rng
 from stages.search import AgeingEvolution
 from stages.statistics import spearman
 
 Task = Mapping[str, Any]
+#: The scores of architectures with a task.
+ScoreWith = Callable[[Task, Sequence[str]], Sequence[Score]]
 
 
-def fitness(task: Task, labelled: dict[str, float], score_with: Any) -> float:
+def fitness(task: Task, labelled: dict[str, float], score_with: ScoreWith) -> float:
     """Rho of a task with the quality of the labelled architectures; -1 if it cannot tell any two apart."""
-    score = score_with(task)
-    rho = float(spearman([score(architecture).score for architecture in labelled], [*labelled.values()]))
+    rho = float(spearman([score.score for score in score_with(task, [*labelled])], [*labelled.values()]))
     return rho if math.isfinite(rho) else -1.0
 
 
 def search(
-    labelled: dict[str, float], score_with: Any, family: Family, params: Mapping[str, Any], seed: int
+    labelled: dict[str, float], score_with: ScoreWith, family: Family, params: Mapping[str, Any], seed: int
 ) -> list[dict[str, Any]]:
     """Evolve tasks of a family; return the rows of `artifacts.TRIALS`, in the order of evaluation."""
     budget = params["budget"]
@@ -80,24 +82,27 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
     parser.add_argument("--target", type=json_argument, required=True, help="column of the labels, as JSON")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--workers", type=int, default=1, help="processes, unless there is a GPU (default: 1)")
     parser.add_argument("--trials", type=Path, required=True, help="written")
     parser.add_argument("--best-task", type=Path, required=True, help="written")
     return parser
 
 
 def main(args: argparse.Namespace) -> None:
-    device = prepare()
     quality = study.read_quality(args.benchmark, args.target)
     labelled = {a: quality[a] for a in study.read_sample(args.architectures, "label")}
     images = study.read_images(args.images)
     protocol = args.protocols[args.params["protocol"]]
 
-    def score_with(task: Task) -> Any:
-        return study.make_scorer("regression", args.space, protocol, images, args.seed, 0, device, task)
-
     family = family_for(spaces.load(args.space).INPUT_SHAPE)
-    trials = search(labelled, score_with, family, args.params, args.seed)
-    artifacts.write_rows(trials, artifacts.TRIALS, args.trials, made_with(device))
+    with study.Workers(args.workers) as workers:
+
+        def score_with(task: Task, architectures: Sequence[str]) -> Sequence[Score]:
+            scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
+            return workers.scores(scorer, architectures)
+
+        trials = search(labelled, score_with, family, args.params, args.seed)
+    artifacts.write_rows(trials, artifacts.TRIALS, args.trials, made_with(workers.device))
     artifacts.write_text(best_task_text(trials, len(labelled)), args.best_task)
 
 

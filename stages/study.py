@@ -1,8 +1,14 @@
-"""What the stages that score architectures share: reading the sample and preparing a proxy."""
+"""What the stages that score architectures share: reading the sample, and scoring on all cores or a GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +20,7 @@ from stages import artifacts, proxies, spaces
 from stages.errors import InputError
 from stages.proxies import Context, Score
 from stages.proxies.tasks import check_task
-from stages.reproducibility import derive_seed
+from stages.reproducibility import derive_seed, prepare
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -55,22 +61,71 @@ def read_quality(path: Path, target: str) -> dict[str, float]:
     return {architecture: sign * value for architecture, value in read_truth(path, target).items()}
 
 
-def make_scorer(
-    kind: str,
-    space_name: str,
-    protocol: Mapping[str, Any],
-    images: np.ndarray,
-    base_seed: int,
-    seed: int,
-    device: torch.device,
-    task: Mapping[str, Any] | None = None,
-) -> Callable[[str], Score]:
-    """A function from an architecture's id to its score under repetition `seed` of a proxy."""
-    space = spaces.load(space_name)
-    proxy_seed = derive_seed(base_seed, "proxy", seed)
-    score = proxies.make(kind, Context(space, protocol, images, proxy_seed, device, task))
+@dataclass(frozen=True)
+class Scorer:
+    """A proxy and all that it is told besides the architecture: see `proxies.Context`."""
 
-    def score_id(architecture_id: str) -> Score:
-        return score(spaces.parse(space, architecture_id))
+    kind: str
+    space: str
+    protocol: Mapping[str, Any]
+    images: np.ndarray
+    base_seed: int
+    repetition: int
+    task: Mapping[str, Any] | None = None
+    limits: Mapping[int, float] = field(default_factory=dict)
 
-    return score_id
+    def scores(self, device: torch.device, architecture_ids: Sequence[str]) -> Iterator[Score]:
+        """The score of each architecture, in order."""
+        space = spaces.load(self.space)
+        seed = derive_seed(self.base_seed, "proxy", self.repetition)
+        context = Context(space, self.protocol, self.images, seed, device, self.task, self.limits)
+        score = proxies.make(self.kind, context)
+        return score([spaces.parse(space, architecture) for architecture in architecture_ids])
+
+
+class Workers:
+    """Scores architectures on all cores that a stage was given, or on one GPU; the scores are the same."""
+
+    def __init__(self, count: int) -> None:
+        self.device = prepare()
+        self.count = count if self.device.type == "cpu" else 1
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        if self.count > 1:
+            # A child that begins with what one process imported starts in no time; one forked here could inherit locks.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([__name__])
+            self.pool = ProcessPoolExecutor(self.count, context, _begin)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool:
+            self.pool.shutdown(cancel_futures=True)
+
+    def scores(self, scorer: Scorer, architecture_ids: Sequence[str]) -> list[Score]:
+        """The score of each architecture, in order."""
+        if self.pool is None or len(architecture_ids) < 2:
+            return list(scorer.scores(self.device, architecture_ids))
+        proxies.find(scorer.kind)  # the stage's own process is the one that notices if code is edited meanwhile
+        parts = [architecture_ids[first :: self.count] for first in range(self.count)]
+        scored = list(self.pool.map(_score_part, repeat(scorer), parts))
+        return [scored[position % self.count][position // self.count] for position in range(len(architecture_ids))]
+
+
+def _begin() -> None:
+    """Prepare a worker, which ends when its stage does, however that ends."""
+    prepare()
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _score_part(scorer: Scorer, architecture_ids: Sequence[str]) -> list[Score]:
+    """What a worker does."""
+    return list(scorer.scores(torch.device("cpu"), architecture_ids))

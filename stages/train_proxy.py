@@ -26,11 +26,9 @@ def score_shard(args: argparse.Namespace) -> None:
     task = study.read_task(args.task) if args.task else None
     rows: list[dict[str, Any]] = []
     for seed in range(params["seeds"]):
-        score = study.make_scorer(
-            params["kind"], args.space, params.get("protocol", {}), images, args.seed, seed, device, task
-        )
-        for position, architecture in enumerate(track(ids, f"{args.proxy} seed {seed}", len(ids)), args.first):
-            result = score(architecture)
+        scorer = study.Scorer(params["kind"], args.space, params.get("protocol", {}), images, args.seed, seed, task)
+        results = track(scorer.scores(device, ids), f"{args.proxy} seed {seed}", len(ids))
+        for position, (architecture, result) in enumerate(zip(ids, results, strict=True), args.first):
             row = (args.proxy, seed, position, architecture, result.score, result.status, result.losses)
             rows.append(dict(zip(artifacts.SCORES.names, row, strict=True)))
     artifacts.write_rows(rows, artifacts.SCORES, args.output, made_with(device))

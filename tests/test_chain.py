@@ -33,7 +33,16 @@ PROTOCOL = {
     "optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.0, "readout": "training",
     "readout_window": 1,
 }  # fmt: skip
-SEARCH = {"protocol": "toy", "over": "table", "population": 2, "tournament": 1, "evaluations": 3, "seeds": 1}
+SEARCH = {
+    "protocol": "toy",
+    "over": "table",
+    "population": 2,
+    "tournament": 1,
+    "offspring": 2,
+    "rungs": [1],
+    "evaluations": 3,
+    "seeds": 1,
+}
 FINALS = {"finalists": 2, "repetitions": 1, "depth": 0.1}
 TRAINING = {
     "width": 0.05, "depth": 0.05, "epochs": 1, "batch_size": 256, "optimizer": "adam", "learning_rate": 0.001,

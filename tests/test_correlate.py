@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from stages import artifacts, correlate
 from stages.errors import InputError
-from stages.search_architecture import Truth
 from stages.statistics import spearman
+from stages.truth import Truth
 
 values = st.lists(st.integers(-5, 5), min_size=3, max_size=30)
 

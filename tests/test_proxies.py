@@ -12,6 +12,7 @@ import yaml
 from stages import proxies, spaces
 from stages.errors import InputError
 from stages.proxies import image_regression, regression, sequence_regression
+from stages.proxies.training import make_optimizer
 from stages.reproducibility import derive_seed
 
 PROTOCOL = {
@@ -67,6 +68,12 @@ def sequences(**changes):
     return proxies.Context(RECURRENT, protocol, IMAGES[:0], **values)
 
 
+def score(kind, ctx, architecture):
+    """A proxy's score of one architecture."""
+    (found,) = proxies.make(kind, ctx)([architecture])
+    return found
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("make", "architectures"),
@@ -74,16 +81,17 @@ def sequences(**changes):
     ids=["images", "sequences"],
 )
 def test_a_score_depends_on_the_architecture_and_the_seed_only(kind, make, architectures):
-    score = proxies.make(kind, make())
-    first = [score(a) for a in architectures]
-    again = [proxies.make(kind, make())(a) for a in architectures[::-1]]
+    first = list(proxies.make(kind, make())(architectures))
+    again = [score(kind, make(), architecture) for architecture in architectures[::-1]]
     assert first == again[::-1]
     assert all(s.status == "ok" and math.isfinite(s.score) for s in first)
     assert len({s.score for s in first}) > 1
 
 
 def test_every_proxy_module_is_under_the_contract():
-    helpers = {"__init__", "base", "image_regression", "sequence_regression", "signals", "tasks"}
+    helpers = {
+        "__init__", "base", "image_regression", "packed", "sequence_regression", "signals", "tasks", "training",
+    }  # fmt: skip
     found = {path.stem for path in Path("stages/proxies").glob("*.py")} - helpers
     assert found == set(KINDS)
 
@@ -105,17 +113,17 @@ def test_flops_and_parameters_of_known_networks():
     macs = 32 * 32 * 27 * 16  # stem
     for side, c in ((16, 16), (8, 32)):
         macs += side * side * (9 * c * 2 * c + 9 * 2 * c * 2 * c + c * 2 * c)
-    assert proxies.make("flops", context())(NONE).score == 2 * macs
+    assert score("flops", context(), NONE).score == 2 * macs
     weights = 27 * 16 + 2 * 16
     weights += sum(9 * c * 2 * c + 9 * 2 * c * 2 * c + c * 2 * c + 4 * 2 * c for c in (16, 32))
-    assert proxies.make("parameters", context())(NONE).score == weights
+    assert score("parameters", context(), NONE).score == weights
 
 
 def test_flops_and_parameters_of_a_recurrent_network():
     """By hand: each layer has a matrix for x, one for h0 and a bias; a weight is two operations per token."""
     weights = [400 * 600 + 600 * 600, 600 * 600 + 600 * 600, 600 * 400 + 400 * 400]
-    assert proxies.make("flops", sequences())(RNN).score == RECURRENT.INPUT_SHAPE[0] * 2 * sum(weights)
-    assert proxies.make("parameters", sequences())(RNN).score == sum(weights) + 600 + 600 + 400
+    assert score("flops", sequences(), RNN).score == RECURRENT.INPUT_SHAPE[0] * 2 * sum(weights)
+    assert score("parameters", sequences(), RNN).score == sum(weights) + 600 + 600 + 400
 
 
 # --- regression on images ----------------------------------------------------------------------
@@ -150,7 +158,7 @@ def plain_curve(architecture, ctx):
 @pytest.mark.parametrize("architecture", [CONVOLUTIONS, (3, 1, 0, 4, 2, 3)])
 def test_training_follows_the_paper(architecture):
     ctx = context()
-    found = proxies.make("regression", ctx)(architecture)
+    found = score("regression", ctx, architecture)
     expected = plain_curve(architecture, ctx)
     assert found.losses == pytest.approx(expected, rel=1e-3)
     assert found.score == pytest.approx(-np.mean(expected[-2:]), rel=1e-3)
@@ -165,21 +173,21 @@ def test_the_heads_resize_to_the_grid_and_scale_their_channels():
 
 
 def test_evaluation_readout_differs_from_training_readout():
-    trained = proxies.make("regression", context())(CONVOLUTIONS)
-    evaluated = proxies.make("regression", context(protocol={"readout": "evaluation"}))(CONVOLUTIONS)
+    trained = score("regression", context(), CONVOLUTIONS)
+    evaluated = score("regression", context(protocol={"readout": "evaluation"}), CONVOLUTIONS)
     assert evaluated.losses == trained.losses
     assert evaluated.score != trained.score
 
 
 def test_a_diverged_training_ranks_last_and_is_kept():
-    found = proxies.make("regression", context(protocol={"learning_rate": 1e30}))(CONVOLUTIONS)
+    found = score("regression", context(protocol={"learning_rate": 1e30}), CONVOLUTIONS)
     assert found.status == "diverged"
     assert found.score == -math.inf
     assert len(found.losses) == 5
 
 
 def test_weight_decay_spares_vectors():
-    decayed, spared = regression.make_optimizer(SPACE.build(CONVOLUTIONS, 0.125, 0.2), PROTOCOL).param_groups
+    decayed, spared = make_optimizer(SPACE.build(CONVOLUTIONS, 0.125, 0.2), PROTOCOL).param_groups
     assert {p.ndim for p in decayed["params"]} == {4} and decayed["weight_decay"] == 4e-5
     assert {p.ndim for p in spared["params"]} == {1} and spared["weight_decay"] == 0
 
@@ -235,12 +243,12 @@ def plain_sequence_curve(architecture, ctx):
 @pytest.mark.parametrize("architecture", [RNN, GATED, DEEP])
 def test_training_on_sequences_follows_the_paper(architecture):
     ctx = sequences()
-    found = proxies.make("regression", ctx)(architecture)
+    found = score("regression", ctx, architecture)
     assert found.losses == pytest.approx(plain_sequence_curve(architecture, ctx), rel=1e-3)
 
 
 def test_a_recurrent_network_learns_its_task():
-    found = proxies.make("regression", sequences(protocol={"iterations": 60, "width": 0.05}))(GATED)
+    found = score("regression", sequences(protocol={"iterations": 60, "width": 0.05}), GATED)
     assert found.score == pytest.approx(-np.mean(found.losses[-2:])) and -found.score < 0.8 * found.losses[0]
 
 
@@ -262,5 +270,5 @@ def test_a_task_of_the_other_family_is_one_line(make, task, reads):
 def test_a_diverged_recurrent_network_ranks_last():
     """Its states are multiplied with themselves, and grow without bound."""
     exploding = RECURRENT.from_id("n0=linear(x,h0);n1=prod(h0,n0);n2=sum(n0,n1);n3=prod(n1,n2);n4=sum(n2,n3);h0=n4")
-    found = proxies.make("regression", sequences(protocol={"width": 0.5, "learning_rate": 10.0}))(exploding)
+    found = score("regression", sequences(protocol={"width": 0.5, "learning_rate": 10.0}), exploding)
     assert (found.status, found.score) == ("diverged", -math.inf)

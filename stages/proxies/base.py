@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ class Score:
     """What a proxy says of one architecture. Higher is better."""
 
     score: float
-    status: str = "ok"  # or "diverged", with a score of -inf
+    status: str = "ok"  # or "stopped" at a limit; or "diverged", with a score of -inf
     losses: tuple[float, ...] = ()  # training loss at each iteration, for proxies that train
 
 
@@ -32,3 +32,4 @@ class Context:
     seed: int
     device: torch.device
     task: Mapping[str, Any] | None = None  # the regression task, for the regression proxy
+    limits: Mapping[int, float] = field(default_factory=dict)  # by iteration, the loss above which a training ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,14 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from stages.proxies.base import Context, Score
 
 
-def make(context: Context) -> Callable[[Any], Score]:
+def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """More is better. Counts convolutions and matrix products, two operations per multiply-add."""
 
-    def score(architecture: Any) -> Score:
+    def count(architecture: Any) -> Score:
         network = context.space.build(architecture).eval()
         # One real pass: on the meta device, whose shapes are found in Python, it takes three times as long.
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             network(torch.zeros(context.space.INPUT_SHAPE))
         return Score(float(counter.get_total_flops()))
 
-    return score
+    return lambda architectures: map(count, architectures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,12 +10,12 @@ import torch
 from stages.proxies.base import Context, Score
 
 
-def make(context: Context) -> Callable[[Any], Score]:
+def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """Bigger is better: a proxy that does not beat this one says nothing of the architecture."""
 
-    def score(architecture: Any) -> Score:
+    def count(architecture: Any) -> Score:
         with torch.device("meta"):
             network = context.space.build(architecture)
         return Score(float(sum(p.numel() for p in network.parameters())))
 
-    return score
+    return lambda architectures: map(count, architectures)

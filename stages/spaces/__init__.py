@@ -44,7 +44,10 @@ class Vertex(NamedTuple):
 
 
 class Space(Protocol):
-    """What the pipeline asks of a search space."""
+    """What the pipeline asks of a search space.
+
+    One whose networks can be trained as one (`stages.spaces.common.packing`) says `PACKABLE = True`, too.
+    """
 
     #: The files of each source of ground truth, by the source's name in params.yaml.
     SOURCES: Mapping[str, tuple[File | PackageFile, ...]]

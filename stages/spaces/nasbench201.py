@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from stages import safe_pickle
 from stages.errors import InputError
 from stages.sources import File, PackageFile
 from stages.spaces import Trained, Vertex
+from stages.spaces.common.packing import pack
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 #: (source node, target node) of each edge, in the order of the string form.
@@ -27,6 +29,8 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 #: Width of the first stage, and cells per stage, of the networks that the benchmark trained.
 BENCHMARK_CHANNELS, BENCHMARK_CELLS = 16, 5
 INPUT_SHAPE = (1, 3, 32, 32)
+#: Networks of different cells can be trained as one; see `stages.spaces.common.packing`.
+PACKABLE = True
 
 #: One operation index per edge, in the order of `EDGES`.
 Architecture = tuple[int, ...]
@@ -127,6 +131,43 @@ class Cell(nn.Module):
             previous = nodes[target]
             nodes[target] = out if previous is None else previous + out
         return torch.zeros_like(x) if nodes[3] is None else nodes[3]
+
+    @classmethod
+    def pack(cls, cells: Sequence[Cell]) -> PackedCell:
+        """See `stages.spaces.common.packing.pack`."""
+        return PackedCell(cells)
+
+
+class PackedCell(nn.Module):
+    """P cells at once: each edge's operations, each on the channels of the networks that have it there.
+
+    The buffers are, for each operation, the positions of its networks in the pack.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        super().__init__()
+        self.count = len(cells)
+        self.edges: list[tuple[int, int]] = []
+        self.operations = nn.ModuleList()
+        for edge in EDGES:
+            by_kind: dict[str, list[tuple[int, nn.Module]]] = {}
+            for position, cell in enumerate(cells):
+                for own, op in zip(cell.edges, cell.operations, strict=True):
+                    if own == edge:
+                        by_kind.setdefault(repr(op), []).append((position, op))
+            for members in by_kind.values():
+                self.edges.append(edge)
+                self.operations.append(pack([op for _, op in members]))
+                positions = torch.tensor([position for position, _ in members])
+                self.register_buffer(f"members{len(self.edges) - 1}", positions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.unflatten(1, (self.count, -1))  # (B, P, C, H, W)
+        nodes = [x, *(torch.zeros_like(x) for _ in range(3))]
+        for (source, target), op, members in zip(self.edges, self.operations, self.buffers(False), strict=True):
+            out = op(nodes[source].index_select(1, members).flatten(1, 2))  # (B, p * C, H, W), p of the P networks
+            nodes[target].index_add_(1, members, out.unflatten(1, (len(members), -1)))
+        return nodes[3].flatten(1, 2)
 
 
 class Reduction(nn.Module):

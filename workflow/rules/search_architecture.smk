@@ -25,9 +25,9 @@ rule search_architecture:
     priority: 10  # retraining waits for it
     conda:
         "../envs/gennas.yaml"
-    threads: 1
+    threads: 8  # at most: as many as there are cores
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, threads: 1500 + 500 * threads,
         runtime=1440,
         gpu=1,
     params:
@@ -40,6 +40,6 @@ rule search_architecture:
     shell:
         "python -m stages.search_architecture --space {wildcards.space:q} --params {params.values:q}"
         " --protocols {params.protocols:q} --target {params.target:q}"
-        " --seed {params.seed} --benchmark {input.benchmark:q} --images {input.images:q}"
+        " --seed {params.seed} --workers {threads} --benchmark {input.benchmark:q} --images {input.images:q}"
         " --task {input.task:q} --trajectory {output.trajectory:q} --regret {output.regret:q}"
         " --best {output.best:q} --log {log:q}"

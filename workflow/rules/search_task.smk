@@ -21,9 +21,9 @@ rule search_task:
     priority: 10  # the searched task's scores wait for it
     conda:
         "../envs/gennas.yaml"
-    threads: 1
+    threads: 8  # at most: as many as there are cores
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, threads: 1500 + 500 * threads,
         runtime=1440,
         gpu=1,
     params:
@@ -36,6 +36,6 @@ rule search_task:
     shell:
         "python -m stages.search_task --space {wildcards.space:q} --params {params.values:q}"
         " --protocols {params.protocols:q} --target {params.target:q}"
-        " --seed {params.seed} --architectures {input.architectures:q}"
+        " --seed {params.seed} --workers {threads} --architectures {input.architectures:q}"
         " --benchmark {input.benchmark:q} --images {input.images:q}"
         " --trials {output.trials:q} --best-task {output.best_task:q} --log {log:q}"
