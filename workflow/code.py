@@ -6,6 +6,7 @@ Both Snakemake (as inputs) and DVC (as deps, checked by a test) learn of code ch
 from __future__ import annotations
 
 import ast
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def imports(module: str) -> frozenset[str]:
     paths = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)}
     found = {f"{path}.py" for path in paths} | {f"{path}/__init__.py" for path in paths}
     return frozenset(path for path in found if (ROOT / path).is_file())
+
+
+@cache
+def digest(stage: str, *loaded: str) -> str:
+    """A hash of the content of `files`."""
+    content = hashlib.sha256()
+    for path in files(stage, *loaded):
+        content.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
+    return content.hexdigest()
 
 
 def files(stage: str, *loaded: str) -> list[str]:

@@ -13,9 +13,6 @@ that its shards depend on.
 
 rule train_proxy_shard:
     input:
-        code=lambda wildcards: code.files(
-            "train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}"
-        ),
         architectures=rules.sample.output.architectures,
         images=rules.download.output.images,
         task=proxy_task,
@@ -33,6 +30,10 @@ rule train_proxy_shard:
         runtime=240,
         gpu=lambda wildcards: int("task" in proxy(wildcards)),
     params:
+        # As thirty inputs of each of thousands of shards, these files would take Snakemake minutes.
+        code=lambda wildcards: code.digest(
+            "train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}"
+        ),
         values=proxy_values,
         seed=SEED,
     message:
