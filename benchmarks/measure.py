@@ -1,7 +1,8 @@
 """Seconds per architecture, memory and rho: the paper's protocol written plainly, and the pipeline's.
 
 For every space, each engine scores the same architectures in a process of its own with one thread; the engines take
-turns, so that whatever else the machine does slows all of them. The architectures are the last of the evaluation
+turns, so that whatever else the machine does slows all of them. On a GPU, which the pipeline gives many architectures
+at once, a turn is as many. The architectures are the last of the evaluation
 permutation, which no study of this project evaluates. Writes measurements.parquet and a table, which
 docs/performance.md shows.
 """
@@ -15,7 +16,7 @@ import re
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,7 @@ from tqdm import tqdm
 
 from benchmarks import yardstick
 from stages import correlate, datasets, download, proxies, sample, spaces, study
-from stages.proxies import Context, Score
+from stages.proxies import Context, Score, packed
 from stages.reproducibility import derive_seed, prepare, rng
 from stages.statistics import spearman
 
@@ -100,7 +101,7 @@ def draw(subject: Subject, count: int) -> tuple[list[str], list[float]]:
 
 # --- in an engine's process -----------------------------------------------------------------
 
-_score: Callable[[str], Score]
+_score: Callable[[Sequence[str]], Iterator[Score]]
 
 
 def start(subject: Subject, engine: str) -> None:
@@ -114,38 +115,41 @@ def start(subject: Subject, engine: str) -> None:
     task = study.read_task(Path("tasks/nasbench101.yaml"))
     score = make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), device, task))
 
-    def score_id(architecture: str) -> Score:
-        return score(spaces.parse(space, architecture))
+    def score_ids(architectures: Sequence[str]) -> Iterator[Score]:
+        return score([spaces.parse(space, architecture) for architecture in architectures])
 
-    _score = score_id
+    _score = score_ids
 
 
-def measure(architecture: str) -> tuple[float, float, float]:
-    """The score, the seconds it took, and the most memory so far in MB: of the GPU where there is one."""
+def measure(architectures: Sequence[str]) -> tuple[list[float], float, float]:
+    """The scores, the seconds each took, and the most memory so far in MB: of the GPU where there is one."""
     begin = time.perf_counter()
-    score = _score(architecture).score  # a number on the host: whatever runs on a GPU has ended
-    seconds = time.perf_counter() - begin
+    scores = [score.score for score in _score(architectures)]  # on the host: whatever runs on a GPU has ended
+    seconds = (time.perf_counter() - begin) / len(scores)
     if torch.cuda.is_available():
-        return score, seconds, torch.cuda.max_memory_allocated() / 1e6
-    return score, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        return scores, seconds, torch.cuda.max_memory_allocated() / 1e6
+    return scores, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 # --- the comparison -------------------------------------------------------------------------
 
 
 def compare(subject: Subject, count: int) -> Iterator[dict[str, Any]]:
-    """The rows of one space: the engines take turns on each architecture, after one that is not counted."""
+    """The rows of one space: the engines take turns, after an architecture that is not counted."""
     ids, qualities = draw(subject, count)
+    turn = packed.PACK if torch.cuda.is_available() else 1
     context = multiprocessing.get_context("spawn")
     pools = [ProcessPoolExecutor(1, context, start, (subject, engine)) for engine in ENGINES]
     try:
         for pool in pools:
-            pool.submit(measure, ids[0]).result()
-        for architecture, quality in zip(tqdm(ids, subject.space), qualities, strict=True):
+            pool.submit(measure, ids[:1]).result()
+        for first in tqdm(range(0, count, turn), subject.space):
+            own = slice(first, first + turn)
             for engine, pool in zip(ENGINES, pools, strict=True):
-                score, seconds, memory = pool.submit(measure, architecture).result()
-                row = (subject.space, engine, architecture, quality, score, seconds, memory)
-                yield dict(zip(ROW.names, row, strict=True))
+                scores, seconds, memory = pool.submit(measure, ids[own]).result()
+                for architecture, quality, score in zip(ids[own], qualities[own], scores, strict=True):
+                    row = (subject.space, engine, architecture, quality, score, seconds, memory)
+                    yield dict(zip(ROW.names, row, strict=True))
     finally:
         for pool in pools:
             pool.shutdown()
@@ -193,6 +197,16 @@ def machine() -> str:
     return f"{device}, one thread, torch {torch.__version__}, Python {platform.python_version()}"
 
 
+def show(page: Path, name: str, text: str) -> None:
+    """Print a text, and put it on a page, between the comments that name it."""
+    print(text)
+    marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    section = f"{marks[0]}\n\n{text}\n\n{marks[1]}"
+    old = page.read_text(encoding="utf-8")
+    new = re.sub(".*".join(marks), lambda _: section, old, flags=re.DOTALL)
+    page.write_text(new, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", type=int, default=60, help="of each space (default: %(default)s)")
@@ -201,10 +215,7 @@ def main() -> None:
     rows = [row for space in args.spaces for row in compare(SUBJECTS[space], args.architectures)]
     written = pa.Table.from_pylist(rows, ROW.with_metadata({"machine": machine()}))
     pq.write_table(written, FOLDER / "measurements.parquet")
-    text = f"<!-- measured by `make bench` -->\n\n{machine()}.\n\n{table(rows)}\n\n<!-- end -->"
-    report = REPORT.read_text(encoding="utf-8")
-    REPORT.write_text(re.sub("<!-- measured.*<!-- end -->", lambda _: text, report, flags=re.DOTALL), encoding="utf-8")
-    print(table(rows))
+    show(REPORT, "measured", f"{machine()}.\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -23,9 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import yaml
+from matplotlib.ticker import LogLocator
 from tqdm import tqdm
 
-from benchmarks.measure import FOLDER, SEED, SUBJECTS, Subject, draw, machine
+from benchmarks.measure import FOLDER, SEED, SUBJECTS, Subject, draw, machine, show
 from stages import datasets, download, figures, spaces, study
 from stages.proxies import Context, regression
 from stages.proxies.training import MEMORY_FORMAT, make_optimizer
@@ -187,7 +187,9 @@ def picture(rows: list[dict[str, Any]]) -> str:
     axis.scatter(seconds, rhos, s=4, color=figures.SKY, label="protocol", rasterized=True)
     best = front(rows)
     axis.plot([r["seconds"] for r in best], [r["rho"] for r in best], "o-", color=figures.BLUE, label="front", ms=4)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
     figure.legend(loc="outside lower center", ncols=2)
     return figures.to_svg(figure)
 
@@ -200,12 +202,17 @@ def table(rows: list[dict[str, Any]]) -> str:
         lines.append(f"| {' | '.join(map(str, cells))} |")
     lengths = (10, 20, 30, 40, 50, 60)
     heads = (f"rho after {length}" for length in lengths)
-    lines += ["", f"| variation | ms/iteration | {' | '.join(heads)} |", "| --- " * (2 + len(lengths)) + "|"]
+    lines += [
+        "",
+        f"| variation | ms/iteration | {' | '.join(heads)} | at the end |",
+        "| --- " * (3 + len(lengths)) + "|",
+    ]
     for variation in dict.fromkeys(row["variation"] for row in rows):
         own = [r for r in rows if r["variation"] == variation and r["readout"] == "training, last 5, all stages"]
         rhos = {row["iterations"]: f"{row['rho']:.3f}" for row in own}
         pace = own[0]["seconds"] / own[0]["iterations"] * 1e3
-        lines.append(f"| {variation} | {pace:.1f} | {' | '.join(rhos.get(length, '') for length in lengths)} |")
+        after = " | ".join(rhos.get(length, "") for length in lengths)
+        lines.append(f"| {variation} | {pace:.1f} | {after} | {own[-1]['rho']:.3f} ({own[-1]['iterations']}) |")
     return "\n".join(lines)
 
 
@@ -214,10 +221,7 @@ def write(space: str, rows: list[dict[str, Any]]) -> None:
     made = {"machine": machine(), "variations of": ":".join(SUBJECTS[space].reduced)}
     pq.write_table(pa.Table.from_pylist(rows, ROW.with_metadata(made)), FOLDER / f"protocols-{space}.parquet")
     (DOCS / f"protocols-{space}.svg").write_text(picture(rows), encoding="utf-8")
-    text = f"<!-- {space} -->\n\n{machine()}; n = {rows[0]['n']}.\n\n{table(rows)}\n\n<!-- end of {space} -->"
-    page = (DOCS / "protocols.md").read_text(encoding="utf-8")
-    pattern = f"<!-- {space} -->.*<!-- end of {space} -->"
-    (DOCS / "protocols.md").write_text(re.sub(pattern, lambda _: text, page, flags=re.DOTALL), encoding="utf-8")
+    show(DOCS / "protocols.md", space, f"{machine()}; n = {rows[0]['n']}.\n\n{table(rows)}")
 
 
 def main() -> None:

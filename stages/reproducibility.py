@@ -1,4 +1,7 @@
-"""Seeds, devices and versions: what makes a number reproducible, and what it was made with."""
+"""Seeds, devices and versions: what makes a number reproducible, and what it was made with.
+
+Torch, whose import takes seconds, is imported by the functions that need it: not every stage computes with it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ import platform
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from stages.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 #: Open lock files; a GPU slot is held until the process ends, however it ends.
 _held: list[int] = []
@@ -52,6 +58,8 @@ def choose_device() -> torch.device:
 
     The device is never a parameter of the study: it is how a number is computed, not which.
     """
+    import torch
+
     asked = os.environ.get("GENNAS_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     usable = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
@@ -70,6 +78,8 @@ def prepare() -> torch.device:
     On a GPU some operations, as the gradient of overlapping pooling, have no deterministic form: there, a score is
     repeatable to rounding.
     """
+    import torch
+
     torch.set_num_threads(1)
     device = choose_device()
     if device.type == "cpu":
@@ -83,7 +93,11 @@ def prepare() -> torch.device:
 
 def made_with(device: torch.device) -> dict[str, str]:
     """Versions and hardware class, for the metadata of an artifact that torch computed."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    name = platform.machine()
+    if device.type == "cuda":
+        import torch
+
+        name = torch.cuda.get_device_name(device)
     return {
         "python": platform.python_version(),
         "torch": version("torch"),

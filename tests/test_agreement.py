@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -263,6 +264,23 @@ def test_dvc_yaml_lists_what_the_rules_use(rules, pipeline, stage, kind):
 def test_dvc_yaml_has_a_stage_for_each_rule_file(pipeline):
     files = {path.stem for path in (PROJECT / "workflow" / "rules").glob("*.smk")} - {"common"}
     assert pipeline.keys() == files == STAGES
+
+
+def test_the_digest_of_a_stage_changes_with_its_code_only(tmp_path):
+    shutil.copytree(PROJECT / "stages", tmp_path / "stages")
+    shutil.copytree(PROJECT / "workflow", tmp_path / "workflow")
+    script = "from workflow import code; print(code.digest('train_proxy', 'spaces/nasbench201', 'proxies/flops'))"
+
+    def digest():
+        return subprocess.check_output([sys.executable, "-c", script], cwd=tmp_path, text=True)
+
+    before = digest()
+    with (tmp_path / "stages/proxies/regression.py").open("a") as file:
+        file.write("# another proxy's")
+    assert digest() == before
+    with (tmp_path / "stages/proxies/flops.py").open("a") as file:
+        file.write("# its own")
+    assert digest() != before
 
 
 def test_the_code_of_a_stage_is_what_it_imports(tmp_path):

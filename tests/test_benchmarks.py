@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import PROJECT
 
-from benchmarks import measure, yardstick
+from benchmarks import measure, protocols, yardstick
 from stages import proxies, spaces, study
 from stages.proxies import Context
 
@@ -39,3 +39,30 @@ def test_the_table_compares_architecture_by_architecture():
     plain, fast = measure.table(rows).splitlines()[2:]
     assert plain.startswith("| s | plain | 31.50 [") and "| 1.0 | 1.000 [" in plain
     assert fast.startswith("| s | fast | 10.50 [") and "| 3.0 | -1.000 [" in fast
+
+
+def test_the_front_holds_what_no_cheaper_protocol_equals():
+    rows = [{"seconds": s, "rho": rho} for s, rho in [(3, 0.9), (1, 0.5), (2, 0.4), (2.5, 0.8), (4, 0.9)]]
+    assert [row["seconds"] for row in protocols.front(rows)] == [1, 2.5, 3]
+
+
+def test_a_recorded_training_is_the_pipelines_and_can_be_read_in_every_way():
+    space, rng = spaces.load("nasbench201"), np.random.default_rng(0)
+    images = rng.integers(256, size=(8, 32, 32, 3), dtype=np.uint8)
+    protocol = PROTOCOL | {"iterations": 10, "readout": "evaluation"}
+    context = Context(space, protocol, images, 1, torch.device("cpu"), study.read_task(PROJECT / "tasks/single.yaml"))
+    architecture = space.random_architecture(rng)
+    training, evaluation = protocols.record(context, architecture)
+    (score,) = proxies.make("regression", context)([architecture])
+    assert training.sum(axis=1) == pytest.approx(score.losses, rel=1e-5)
+    read = {(n, name): x for n, name, (x,) in protocols.readouts(training[None], evaluation[None], cosine=False)}
+    assert read[10, "evaluation, all stages"] == pytest.approx(evaluation[-1].sum())
+    assert read[10, "training, last 5, all stages"] == pytest.approx(training[5:].sum() / 5)
+    assert read[10, "training, last 1, last stage"] == pytest.approx(training[9, 2])
+
+
+def test_what_is_measured_goes_between_its_comments(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- x --><!-- end of x -->\nb\n<!-- y -->old<!-- end of y -->")
+    measure.show(page, "x", r"\1 new")
+    assert page.read_text() == "a\n<!-- x -->\n\n\\1 new\n\n<!-- end of x -->\nb\n<!-- y -->old<!-- end of y -->"

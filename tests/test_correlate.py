@@ -52,6 +52,19 @@ def test_the_interval_holds_rho_and_narrows_with_n():
     assert widths[1] < widths[0] / 2
 
 
+def test_of_many_architectures_the_interval_is_the_bootstraps_without_its_cost(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=correlate.MANY + 1)
+    for noise in (0.3, 3):
+        y = x + noise * rng.normal(size=len(x))
+        closed = correlate.interval(x, y, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(correlate, "MANY", len(x))
+            assert correlate.interval(x, y, 0) == pytest.approx(closed, abs=0.006)
+    assert correlate.interval(x, x, 0) == (1, 1)
+    assert np.isnan(correlate.interval(x, np.zeros_like(x), 0)).all()
+
+
 @pytest.fixture
 def tables():
     """Twelve architectures; `good` ranks them perfectly in both seeds, `flat` not at all."""

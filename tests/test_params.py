@@ -49,13 +49,15 @@ SPACE = "nasbench201"
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "telepathy", "seeds": 1}), ["mine", "telepathy"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "regression", "seeds": 1}), ["mine", "task"]),
         ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
-        (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "36"]),
+        (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
+        ((SPACE, "search_architecture", "finals", "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
         ((SPACE, "search_task", "budget", "tournament", 9), ["budget.tournament", "9", "population", "5"]),
         (
-            (SPACE, "search_architecture", "population", 99),
-            ["search_architecture.population", "99", "evaluations", "75"],
+            (SPACE, "search_architecture", "population", 199),
+            ["search_architecture.population", "199", "evaluations", "150"],
         ),
+        ((SPACE, "search_architecture", "rungs", [10, 31]), ["search_architecture.rungs", "31", "iterations", "30"]),
         ((SPACE, "train_proxy", "proxies", "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
         (
             (SPACE, "train_proxy", "proxies", "flops", "task", "tasks/single.yaml"),

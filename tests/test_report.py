@@ -256,6 +256,15 @@ def test_a_failed_training_has_no_place_on_the_axis_of_truth() -> None:
     assert drawn == kept
 
 
+def test_the_figure_of_a_whole_space_stays_small() -> None:
+    """15,625 dots as SVG would be 1.5 MB, of each proxy."""
+    ids = [str(i) for i in range(15_625)]
+    rows = [{"proxy": "p", "seed": 0, "architecture": a, "score": float(a) % 97} for a in ids]
+    truth = {a: float(a) % 89 for a in ids}
+    drawn = figures.scatter(rows, truth, TARGET, {"p": 0.5}, figures.proxy_colours(["p"]))
+    assert len(drawn) < 400_000 and drawn.count("<image") == 1
+
+
 def test_sequences_have_a_figure_of_their_own() -> None:
     task = study.read_task(Path("tasks/nlp.yaml"))
     drawn = report.draw_signals({"nlp": task, "the searched task": task}, np.empty((0, 1, 1, 3), np.uint8), 0)

@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.dataset import dataset
 
 from stages import artifacts, sample
 from stages.errors import InputError
@@ -78,6 +80,17 @@ def test_artifacts_are_byte_deterministic_and_say_what_they_hold(tmp_path):
     assert schema.metadata[b"format_version"] == b"2" and schema.metadata[b"torch"] == b"2"
     assert all(field.metadata[b"description"] for field in schema)
     assert pq.ParquetFile(first).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_reader_of_one_role_skips_the_row_groups_of_the_others(tmp_path):
+    path = tmp_path / "a.parquet"
+    many = 3 * artifacts.ROW_GROUP
+    evaluated = [{"role": "evaluate", "position": i, "architecture": str(i)} for i in range(many)]
+    artifacts.write_rows(evaluated + rows(artifacts.ROW_GROUP), artifacts.ARCHITECTURES, path)
+    (fragment,) = dataset(path).get_fragments()
+    assert [len(f.row_groups) for f in (fragment, fragment.subset(pc.field("role") == "label"))] == [4, 1]
+    (found,) = fragment.subset(pc.field("position") == many - 1).row_groups
+    assert found.id == 2
 
 
 def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(tmp_path):

@@ -1,11 +1,21 @@
 """One contract for every search, and what makes ageing evolution what it is."""
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
+from test_proxies import COMBO, PROTOCOL
 
-from stages.search import AgeingEvolution, Neighbours, RandomSearch
+from stages.proxies.training import read_out
+from stages.search import AgeingEvolution, Halving, Neighbours, RandomSearch
 from stages.search.neighbours import NEIGHBOURS
+from stages.search_architecture import Evaluator, trajectory
 from stages.spaces import nasbench201
+from stages.study import Scorer, Workers
 
 
 def draw(rng):
@@ -89,3 +99,94 @@ def test_a_neighbour_is_never_the_row_itself_even_among_equal_encodings():
 def test_equally_near_rows_are_equally_likely():
     table, rng = Neighbours(np.eye(4 * NEIGHBOURS)), np.random.default_rng(0)
     assert {table.mutate(0, rng) for _ in range(2000)} == set(range(1, 4 * NEIGHBOURS))
+
+
+# --- successive halving ------------------------------------------------------------------------
+
+
+def test_halving_sets_the_median_of_those_before_as_the_limit():
+    halving = Halving(rungs=[2, 4], window=2, minimum=3)
+    assert halving.limits() == {}
+    for last in (1.0, 5.0, 3.0):
+        halving.tell([9.0, 9.0, last, last])
+    halving.tell([2.0, 4.0])  # stopped at the first rung
+    assert halving.limits() == {2: 9.0, 4: 3.0}
+
+
+class Curves:
+    """Stands in for the workers: the loss of architecture "7" falls to 7, and training minds the limits."""
+
+    def __init__(self):
+        self.asked = []
+
+    def scores(self, scorer, architectures):
+        self.asked.append(list(architectures))
+        return [read_out((20.0, float(a), float(a)), None, scorer.protocol, scorer.limits) for a in architectures]
+
+
+def test_an_evaluator_scores_each_once_and_stops_those_behind_half_of_the_others():
+    workers = Curves()
+    scorer = Scorer("regression", "nasbench201", {"readout_window": 1}, np.empty(0), 0, 0)
+    evaluate = Evaluator(workers, scorer, {"rungs": [2], "population": 3})
+    assert evaluate(["1", "2", "3", "2"]) == [-1.0, -2.0, -3.0, -2.0]
+    assert evaluate(["2", "1.5", "2.5"]) == [-2.0, -1.5, -2.5]
+    assert workers.asked == [["1", "2", "3"], ["1.5", "2.5"]]
+    assert len(evaluate.halving.seen[2]) == 5 and evaluate.halving.limits() == {2: 2.0}
+
+
+def test_a_generation_is_told_before_the_next_is_asked_for():
+    generations = []
+
+    def score(architectures):
+        generations.append(list(architectures))
+        return [float(a) for a in architectures]
+
+    params = {"evaluations": 25, "offspring": 10}
+    steps = list(trajectory(evolution(5), str, score, params, "run"))
+    assert [len(own) for own in generations] == [10, 10, 5]
+    assert [architecture for architecture, *_ in steps] == [a for own in generations for a in own]
+    best = [max((s[:2] for s in steps[: i + 1]), key=lambda s: s[1])[0] for i in range(25)]
+    assert [s[2] for s in steps] == best
+
+
+# --- workers -----------------------------------------------------------------------------------
+
+
+def test_scores_do_not_depend_on_the_number_of_workers():
+    space = nasbench201
+    ids = [space.to_id(space.random_architecture(np.random.default_rng(seed))) for seed in range(5)]
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    scorer = Scorer("regression", "nasbench201", PROTOCOL, images, 1, 0, COMBO)
+    found = {}
+    for count in (1, 2, 3):
+        with Workers(count) as workers:
+            found[count] = workers.scores(scorer, ids)
+            assert workers.scores(scorer, ids[:1]) == found[count][:1]
+            assert workers.scores(scorer, []) == []
+    assert found[1] == found[2] == found[3] and len({s.score for s in found[1]}) == 5
+
+
+def test_workers_end_with_a_stage_that_is_killed(tmp_path):
+    code = (
+        "import os, time; from stages.study import Workers\n"
+        "with Workers(2) as workers:\n"
+        "    print(*{p for p in workers.pool.map(work, range(4))}, flush=True); time.sleep(600)\n"
+    )
+    (tmp_path / "killed.py").write_text(
+        "import os, time\ndef work(_):\n    time.sleep(0.5)\n    return os.getpid()\n"
+        "if __name__ == '__main__':\n" + "".join(f"    {line}\n" for line in code.splitlines())
+    )
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "killed.py"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    assert len(pids) == 2
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

@@ -1,0 +1,84 @@
+"""How good a cell of NAS-Bench-201 the default study's search finds within minutes: its true rank, over base seeds.
+
+Ageing evolution and its finals as in `stages.search_architecture`, on all cores. The truth only judges.
+Writes searches.parquet and a table, which docs/performance.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from tqdm import tqdm
+
+from benchmarks.measure import FOLDER, REPORT, SUBJECTS, machine, show
+from stages import datasets, download, spaces, study
+from stages.reproducibility import rng
+from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
+from stages.truth import Truth
+
+
+def search(seed: int, workers: study.Workers) -> dict[str, Any]:
+    """The cell that one search finds, its rank and regret, and the seconds it took."""
+    subject = SUBJECTS["nasbench201"]
+    benchmark, space = download.read_benchmark(subject.space, subject.source), spaces.load(subject.space)
+    known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
+    truth = Truth(dict(known), subject.target)
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    budget = params[subject.space]["search_architecture"]
+    images = datasets.unlabelled("photographs", download.POOL, 32, rng(seed, subject.space, "images"))
+    task = study.read_task(Path(budget["task"]))
+    scorer = study.Scorer("regression", subject.space, params["protocols"][budget["protocol"]], images, seed, 0, task)
+    begin = time.perf_counter()
+    searched = candidates(budget["over"], space, benchmark)
+    rows = []
+    for run in range(budget["seeds"]):
+        evolution = make_search("ageing_evolution", searched, budget, seed, run)
+        steps = trajectory(evolution, searched.to_id, Evaluator(workers, scorer, budget), budget, f"seed {seed}")
+        rows += [{"algorithm": "ageing_evolution", "architecture": a, "score": score} for a, score, _ in steps]
+    judge = replace(scorer, protocol=params["protocols"][budget["finals"]["protocol"]])
+    architecture, _ = best_of_finals(rows, workers, judge, budget["finals"])
+    value, rank, regret = truth.of(architecture)
+    first = max(rows, key=lambda row: row["score"])["architecture"]
+    return {
+        "seed": seed, "architecture": architecture, "accuracy_percent": value, "rank": rank, "regret": regret,
+        "rank_before_finals": truth.of(first)[1], "scored": len({row["architecture"] for row in rows}),
+        "seconds": time.perf_counter() - begin,
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The Markdown table."""
+    lines = [
+        "| base seed | rank of 15,625 | regret, % | rank before the finals | cells scored | seconds |",
+        "| --- " * 6 + "|",
+    ]
+    for r in rows:
+        lines.append(
+            f"| {r['seed']} | {r['rank']} | {r['regret']:.2f} | {r['rank_before_finals']} | {r['scored']} | "
+            f"{r['seconds']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="base seeds (default: 1 to 5)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    args = parser.parse_args()
+    with study.Workers(args.workers) as workers:
+        rows = [search(seed, workers) for seed in tqdm(args.seeds, "searches")]
+    made = {"machine": machine(), "workers": str(args.workers)}
+    pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(made), FOLDER / "searches.parquet")
+    show(REPORT, "searched", f"{machine()}; {args.workers} processes.\n\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()
