@@ -87,15 +87,13 @@ def kind(sequences: bool) -> str:
 def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
     """Raise an InputError for a protocol that is not there, or not for what the space's networks read."""
     sequences = of_sequences(params[space])
-    named = {stage: params[space][stage] for stage in ("train_proxy", "search_task", "search_architecture")}
-    named["search_architecture.finals"] = named["search_architecture"]["finals"]
-    for key, section in named.items():
-        name = section["protocol"]
+    for stage in ("train_proxy", "search_task", "search_architecture"):
+        name = params[space][stage]["protocol"]
         if name not in params["protocols"]:
             known = ", ".join(params["protocols"])
-            raise InputError(f"{path}: {space}.{key}.protocol: there is no protocol {name!r}, only {known}")
+            raise InputError(f"{path}: {space}.{stage}.protocol: there is no protocol {name!r}, only {known}")
         if sequences == ("resolution" in params["protocols"][name]):
-            raise InputError(f"{path}: {space}.{key}.protocol: {name} is not for {kind(sequences)}")
+            raise InputError(f"{path}: {space}.{stage}.protocol: {name} is not for {kind(sequences)}")
 
 
 def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:

@@ -3,11 +3,10 @@
 The candidates are those of the space, or only those that the benchmark trained (`over`), where a
 mutation is a step to one that resembles its parent.
 
-The answer is the best of evolution's finalists: the best-scored architectures it met, scored again
-under a protocol of their own and by its mean over repetitions, because near the top the scores of one
-cheap repetition differ by less than its noise. Neither search sees the truth: the benchmark says
-which architectures there are, and afterwards how good one really is: its target, its rank, its regret
-against the optimum.
+The answer is the best of evolution's finalists, the best-scored architectures it met, by their mean
+score over further repetitions, because near the top the scores of one repetition differ by less than
+its noise. Neither search sees the truth: the benchmark says which architectures there are, and
+afterwards how good one really is: its target, its rank, its regret against the optimum.
 """
 
 from __future__ import annotations
@@ -138,15 +137,15 @@ def run_searches(
 
 
 def best_of_finals(
-    rows: list[dict[str, Any]], workers: study.Workers, judge: study.Scorer, finals: Mapping[str, Any]
+    rows: list[dict[str, Any]], workers: study.Workers, scorer: study.Scorer, finals: Mapping[str, Any]
 ) -> tuple[str, float]:
-    """Evolution's best-scored architectures, scored again by a judge: the one of the highest mean, and that."""
+    """Evolution's best-scored architectures, scored again: the one of the highest mean, and that."""
     met = {row["architecture"]: row["score"] for row in rows if row["algorithm"] == "ageing_evolution"}
     finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: finals["finalists"]]
     totals = np.zeros(len(finalists))
     for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):
         # Repetition 0 has chosen the finalists: its luck is in their scores.
-        totals += [score.score for score in workers.scores(replace(judge, repetition=repetition + 1), finalists)]
+        totals += [score.score for score in workers.scores(replace(scorer, repetition=repetition + 1), finalists)]
     winner = int(totals.argmax())
     return finalists[winner], float(totals[winner] / finals["repetitions"])
 
@@ -162,8 +161,7 @@ def main(args: argparse.Namespace) -> None:
     scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
     with study.Workers(args.workers) as workers:
         rows = run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)
-        judge = replace(scorer, protocol=args.protocols[finals["protocol"]])
-        best = answer(*best_of_finals(rows, workers, judge, finals), truth, args.target)
+        best = answer(*best_of_finals(rows, workers, scorer, finals), truth, args.target)
     best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
     artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(workers.device))
     artifacts.write_text(regret_csv(rows), args.regret)
