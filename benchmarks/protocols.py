@@ -71,7 +71,7 @@ VARIATIONS: dict[str, tuple[dict[str, Any], ...]] = {
         {"iterations": 50, "cosine": True},
     ),
 }
-LONGEST = {"nasbench201": 60, "nasbench101": 80}  # iterations, unless the variation says how many
+LONGEST = {"nasbench201": 60, "nasbench101": 60}  # iterations, unless the variation says how many
 
 
 ROW = pa.schema(

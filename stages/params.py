@@ -54,6 +54,7 @@ def check(params: Any, path: Path) -> None:
         if space not in params:
             raise InputError(f"{path}: base.spaces: {space!r} has no section of its own")
         check_protocols(params, path, space)
+        check_rungs(params, path, space)
         check_tasks(params[space], path, space)
         check_dataset(params[space], path, space)
     for key, value, other, limit in limits(params):
@@ -94,6 +95,16 @@ def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
             raise InputError(f"{path}: {space}.{stage}.protocol: there is no protocol {name!r}, only {known}")
         if sequences == ("resolution" in params["protocols"][name]):
             raise InputError(f"{path}: {space}.{stage}.protocol: {name} is not for {kind(sequences)}")
+
+
+def check_rungs(params: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for rungs under a readout that has no number for a training that ended there."""
+    search = params[space]["search_architecture"]
+    if search["rungs"] and params["protocols"][search["protocol"]]["readout"] == "evaluation":
+        raise InputError(
+            f"{path}: {space}.search_architecture.rungs: {search['protocol']} scores in evaluation mode, and losses "
+            "in training mode do not compare with that; set [] for whole trainings"
+        )
 
 
 def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:

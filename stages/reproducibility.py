@@ -87,7 +87,9 @@ def prepare() -> torch.device:
         # It would fill every new tensor with nan; no operation here reads what it has not written.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     else:
+        torch.cuda.set_device(device)  # whatever is made without naming a device is made there
         torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False  # its 10 bits would not agree with the CPU's 24
     return device
 
 

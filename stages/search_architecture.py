@@ -24,8 +24,9 @@ import pyarrow.compute as pc
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, run, stage_parser, track
 from stages.errors import InputError
+from stages.proxies.halving import Halving
 from stages.reproducibility import made_with, rng
-from stages.search import AgeingEvolution, Halving, Neighbours, RandomSearch, Search
+from stages.search import AgeingEvolution, Neighbours, RandomSearch, Search
 from stages.spaces import Space
 from stages.truth import Truth, answer, regret_csv
 
@@ -140,7 +141,10 @@ def best_of_finals(
     rows: list[dict[str, Any]], workers: study.Workers, scorer: study.Scorer, finals: Mapping[str, Any]
 ) -> tuple[str, float]:
     """Evolution's best-scored architectures, scored again: the one of the highest mean, and that."""
-    met = {row["architecture"]: row["score"] for row in rows if row["algorithm"] == "ageing_evolution"}
+    met: dict[str, float] = {}
+    for row in rows:
+        if row["algorithm"] == "ageing_evolution":  # one run may have stopped what another one trained to the end
+            met[row["architecture"]] = max(row["score"], met.get(row["architecture"], row["score"]))
     finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: finals["finalists"]]
     totals = np.zeros(len(finalists))
     for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):

@@ -84,7 +84,7 @@ class Scorer:
 
 
 class Workers:
-    """Scores architectures on all cores that a stage was given, or on one GPU; the scores are the same."""
+    """Scores architectures on all cores that a stage was given, with the same scores, or on one GPU."""
 
     def __init__(self, count: int) -> None:
         self.device = prepare()

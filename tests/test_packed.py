@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_proxies import CONVOLUTIONS, NONE, SKIPS, SPACE, context
+from test_proxies import CONVOLUTIONS, NONE, SKIPS, SPACE, context, sequences
 from torch import nn
 
 from stages import proxies, spaces
 from stages.proxies import packed, regression
 from stages.proxies.training import train
 from stages.spaces.common.packing import pack
+from stages.statistics import spearman
 
 #: Of a loss, relative to one-by-one training: what another order of summation does within a few iterations.
 TOLERANCE = 1e-4
@@ -22,10 +23,15 @@ def scores_in_packs(ctx, architectures):
     return list(packed.make(ctx, regression.draw_task(ctx), regression.build)(architectures))
 
 
+@pytest.mark.parametrize("message", ["", "cuDNN: unable to find an engine to execute this computation"])
+def test_only_a_lack_of_memory_is_one(message):
+    assert packed.is_out_of_memory(torch.cuda.OutOfMemoryError(message)) and not packed.is_out_of_memory(RuntimeError())
+    assert packed.is_out_of_memory(RuntimeError(message)) == bool(message)
+
+
 @pytest.mark.parametrize("readout", ["training", "evaluation"])
 @pytest.mark.parametrize("optimizer", [{}, {"optimizer": "adam", "learning_rate": 2e-4}], ids=["sgd", "adam"])
 def test_packs_agree_with_one_by_one(readout, optimizer, monkeypatch):
-    """In score to the tolerance; in rank wherever the scores are further apart."""
     monkeypatch.setattr(packed, "PACK", 7)  # so that the last pack is smaller
     rng = np.random.default_rng(0)
     drawn = [SPACE.random_architecture(rng) for _ in range(13)]
@@ -34,18 +40,37 @@ def test_packs_agree_with_one_by_one(readout, optimizer, monkeypatch):
     one = np.array([s.score for s in proxies.make("regression", ctx)(architectures)])
     many = np.array([s.score for s in scores_in_packs(ctx, architectures)])
     assert many == pytest.approx(one, rel=TOLERANCE)
-    apart = np.abs(one[:, None] - one) > 2 * TOLERANCE * np.abs(one).max()
-    assert apart.any()
-    assert np.array_equal(np.sign(one[:, None] - one)[apart], np.sign(many[:, None] - many)[apart])
+    assert np.ptp(one) > 100 * TOLERANCE * np.abs(one).max()
 
 
-@pytest.mark.parametrize("name", [name for name in spaces.NAMES if name != "nasbench_nlp"])
-def test_every_space_of_images_can_be_trained_as_on_a_gpu(name):
+def test_packs_rank_as_one_by_one_training_does_at_the_reduced_protocol():
+    """Over its 30 iterations rounding grows; the order of cells must not depend on it."""
+    rng = np.random.default_rng(2)
+    architectures = [SPACE.random_architecture(rng) for _ in range(16)]
+    ctx = context(protocol={"iterations": 30, "resolution": 16, "width": 0.25, "readout_window": 5})
+    one = [s.score for s in proxies.make("regression", ctx)(architectures)]
+    assert spearman([s.score for s in scores_in_packs(ctx, architectures)], one) > 0.98
+
+
+@pytest.mark.parametrize("name", spaces.NAMES)
+def test_every_space_can_be_trained_as_on_a_gpu(name):
     space = spaces.load(name)
-    ctx = replace(context(), space=space, protocol={**context().protocol, "iterations": 2, "resolution": 16})
-    architecture = space.random_architecture(np.random.default_rng(1))
-    (one,), (other,) = proxies.make("regression", ctx)([architecture]), scores_in_packs(ctx, [architecture])
-    assert other.score == pytest.approx(one.score, rel=TOLERANCE)
+    base = sequences() if name == "nasbench_nlp" else context()
+    ctx = replace(base, space=space, protocol={**base.protocol, "iterations": 2, "resolution": 16})
+    rng = np.random.default_rng(1)
+    architectures = [space.random_architecture(rng) for _ in range(3)]
+    one = [s.score for s in proxies.make("regression", ctx)(architectures)]
+    assert [s.score for s in scores_in_packs(ctx, architectures)] == pytest.approx(one, rel=TOLERANCE)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU, and nothing else records")
+@pytest.mark.parametrize("make", [context, sequences])
+def test_a_recorded_training_is_that_which_it_recorded(make):
+    ctx = make(device=torch.device("cuda", 0), protocol={"iterations": 12, "learning_rate": 0.01})
+    architectures = [ctx.space.random_architecture(np.random.default_rng(1))] * 2
+    plain = replace(ctx, device=torch.device("cpu"))
+    one = [s.score for s in proxies.make("regression", plain)(architectures)]
+    assert [s.score for s in scores_in_packs(ctx, architectures)] == pytest.approx(one, rel=1e-2)
 
 
 def test_a_training_that_diverges_leaves_its_pack_alone():

@@ -51,6 +51,7 @@ SPACE = "nasbench201"
         ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
+        ((SPACE, "search_architecture", "protocol", "paper"), ["rungs", "paper", "evaluation"]),
         ((SPACE, "search_task", "budget", "tournament", 9), ["budget.tournament", "9", "population", "5"]),
         (
             (SPACE, "search_architecture", "population", 199),

@@ -1,5 +1,6 @@
 """One contract for every search, and what makes ageing evolution what it is."""
 
+import math
 import os
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from test_proxies import COMBO, PROTOCOL
 
+from stages.proxies.halving import Halving
 from stages.proxies.training import read_out
-from stages.search import AgeingEvolution, Halving, Neighbours, RandomSearch
+from stages.search import AgeingEvolution, Neighbours, RandomSearch
 from stages.search.neighbours import NEIGHBOURS
 from stages.search_architecture import Evaluator, trajectory
 from stages.spaces import nasbench201
@@ -111,6 +113,9 @@ def test_halving_sets_the_median_of_those_before_as_the_limit():
         halving.tell([9.0, 9.0, last, last])
     halving.tell([2.0, 4.0])  # stopped at the first rung
     assert halving.limits() == {2: 9.0, 4: 3.0}
+    for _ in range(2):
+        halving.tell([math.nan] * 4)  # diverged
+    assert halving.limits() == {2: 9.0, 4: 5.0}
 
 
 class Curves:

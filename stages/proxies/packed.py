@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import torch
@@ -33,14 +34,15 @@ def make(
     def train(networks: Sequence[nn.Module]) -> list[Score]:
         try:
             curves, evaluated = train_pack(networks, task, context.protocol)
-        except torch.cuda.OutOfMemoryError:
-            if len(networks) == 1:
+        except RuntimeError as error:
+            if len(networks) == 1 or not is_out_of_memory(error):
                 raise
         else:
             return [
                 read_out(tuple(curve), final, context.protocol, context.limits)
                 for curve, final in zip(curves, evaluated, strict=True)
             ]
+        torch.cuda.empty_cache()
         middle = len(networks) // 2
         return train(networks[:middle]) + train(networks[middle:])
 
@@ -59,6 +61,12 @@ def make(
                 yield from train(networks)
 
     return score
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a GPU's memory did not suffice; its libraries have several ways to say so."""
+    signs = ("out of memory", "ALLOC_FAILED", "unable to find an engine")
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def losses_of_each(network: nn.Module, count: int, task: Task, noise: Tensor) -> Tensor:
@@ -99,6 +107,8 @@ def train_pack(
         number.add_(1)
 
     repeat(iterate, iterations, device)
+    if int(number) != iterations:
+        raise AssertionError(f"{int(number)} of {iterations} iterations were computed: the recording is not whole")
     evaluated: list[float | None] = [None] * count
     if protocol["readout"] == "evaluation":
         network.eval()
@@ -113,7 +123,7 @@ def repeat(iterate: Callable[[], None], times: int, device: torch.device) -> Non
         for _ in range(times):
             iterate()
         return
-    side = torch.cuda.Stream(device)
+    side = recording_stream(device)
     side.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(side):
         for _ in range(WARM_UP):
@@ -121,7 +131,13 @@ def repeat(iterate: Callable[[], None], times: int, device: torch.device) -> Non
     torch.cuda.current_stream(device).wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     # Recording does not compute. Other threads may work meanwhile: they build networks.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
         iterate()
     for _ in range(times - WARM_UP):
         graph.replay()
+
+
+@cache
+def recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """The one stream of a device that is recorded; each further one would keep memory of its own."""
+    return torch.cuda.Stream(device)

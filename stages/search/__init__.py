@@ -5,8 +5,7 @@ A search knows nothing of what it searches: it is given functions that draw and 
 
 from stages.search.ageing_evolution import AgeingEvolution
 from stages.search.base import Search
-from stages.search.halving import Halving
 from stages.search.neighbours import Neighbours
 from stages.search.random_search import RandomSearch
 
-__all__ = ["AgeingEvolution", "Halving", "Neighbours", "RandomSearch", "Search"]
+__all__ = ["AgeingEvolution", "Neighbours", "RandomSearch", "Search"]

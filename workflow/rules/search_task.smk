@@ -21,7 +21,7 @@ rule search_task:
     priority: 10  # the searched task's scores wait for it
     conda:
         "../envs/gennas.yaml"
-    threads: 8  # at most: as many as there are cores
+    threads: 8  # at most: as many as there are cores; one-thread jobs fill these first
     resources:
         mem_mb=lambda wildcards, threads: 1500 + 500 * threads,
         runtime=1440,

@@ -19,8 +19,9 @@ from torch.nn.utils import skip_init
 def pack(modules: Sequence[nn.Module]) -> nn.Module:
     """One module that maps (B, P * C, H, W) as each of the P given ones maps its own C channels.
 
-    Convolutions, batch norms and modules without parameters can be packed, and whatever is made of these; a module
-    whose structure differs between networks says how in a class method `pack`. Weights are copied.
+    Convolutions, batch norms and modules without parameters can be packed, and whatever is made of these, if its
+    forward pass treats all channels alike: one that concatenates, splits or counts channels does not, and says in a
+    class method `pack` how it is packed, as does one whose structure differs between networks. Weights are copied.
     """
     first = modules[0]
     if own := getattr(type(first), "pack", None):
@@ -28,7 +29,7 @@ def pack(modules: Sequence[nn.Module]) -> nn.Module:
     if isinstance(first, nn.Conv2d):
         return _concatenate(_wide_convolution(first, len(modules)), modules)
     if isinstance(first, nn.BatchNorm2d):
-        return _concatenate(nn.BatchNorm2d(len(modules) * first.num_features), modules)
+        return _concatenate(nn.BatchNorm2d(len(modules) * first.num_features, first.eps, first.momentum), modules)
     if first._parameters or first._buffers:
         raise TypeError(f"there is no way to pack a {type(first).__name__}")
     packed = copy.copy(first)
@@ -40,7 +41,7 @@ def pack(modules: Sequence[nn.Module]) -> nn.Module:
 
 def _wide_convolution(one: nn.Conv2d, count: int) -> nn.Conv2d:
     """A convolution with the channels and the groups of `count` of them."""
-    options = {name: getattr(one, name) for name in ("kernel_size", "stride", "padding", "dilation")}
+    options = {name: getattr(one, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")}
     groups, bias = count * one.groups, one.bias is not None
     # Drawing weights here would disturb those of the next networks, which another thread draws meanwhile.
     return cast(

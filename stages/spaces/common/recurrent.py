@@ -107,7 +107,7 @@ class Unroll(torch.autograd.Function):
                         torch.maximum(inputs[0], inputs[0] * NEGATIVE_SLOPE, out=out)
         ctx.program = program
         ctx.save_for_backward(x, w_x, w_h, values)
-        return values[program.states[0], 1:], values[list(program.states), -1]
+        return values[program.states[0], 1:], torch.stack([values[node, -1] for node in program.states])
 
     @staticmethod
     @once_differentiable
@@ -156,7 +156,7 @@ class Unroll(torch.autograd.Function):
                 read = values[node, 1 - lag : length + 1 - lag].flatten(0, 1)
                 torch.mm(read.t(), d_linear[step.node], out=d_w_h[w])
         d_bias = torch.stack([d_linear[node].sum(0) for node in program.linear])
-        return None, d_x, grads[list(program.states), 0], d_w_x, d_w_h, d_bias
+        return None, d_x, torch.stack([grads[node, 0] for node in program.states]), d_w_x, d_w_h, d_bias
 
 
 class Layer(nn.Module):

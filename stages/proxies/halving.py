@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import median
 
@@ -29,4 +30,5 @@ class Halving:
         """The curve of a training, as far as it got."""
         for rung, seen in self.seen.items():
             if len(losses) >= rung:
-                seen.append(recent(losses[:rung], self.window))
+                loss = recent(losses[:rung], self.window)
+                seen.append(loss if math.isfinite(loss) else math.inf)  # a nan has no place in a median
