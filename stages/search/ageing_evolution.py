@@ -15,8 +15,9 @@ from stages.search.base import Candidate
 class AgeingEvolution(Generic[Candidate]):
     """A population that is a queue: every child pushes the oldest member out, however good.
 
-    The first `population` candidates are drawn at random; each further one is a mutation of the
-    best of `tournament` members drawn without replacement.
+    Candidates are drawn at random until `population` have been told; each further one is a mutation
+    of the best of `tournament` members drawn without replacement. Several may be asked for before
+    they are told, a generation; the algorithm of the paper has generations of one.
     """
 
     def __init__(

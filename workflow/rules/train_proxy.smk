@@ -30,7 +30,7 @@ rule train_proxy_shard:
         runtime=240,
         gpu=lambda wildcards: int("task" in proxy(wildcards)),
     params:
-        # As thirty inputs of each of thousands of shards, these files would take Snakemake minutes.
+        # As thirty inputs of each of thousands of shards, these files would double the time to plan.
         code=lambda wildcards: code.digest(
             "train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}"
         ),
