@@ -2,9 +2,8 @@
 
 For every space, each engine scores the same architectures in a process of its own with one thread; the engines take
 turns, so that whatever else the machine does slows all of them. On a GPU, which the pipeline gives many architectures
-at once, a turn is as many. The architectures are the last of the evaluation
-permutation, which no study of this project evaluates. Writes measurements.parquet and a table, which
-docs/performance.md shows.
+at once, a turn is all of them. The architectures are the last of the evaluation permutation, which no study of this
+project evaluates. Writes measurements.parquet and a table, which docs/performance.md shows.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from tqdm import tqdm
 
 from benchmarks import yardstick
 from stages import correlate, datasets, download, proxies, sample, spaces, study
-from stages.proxies import Context, Score, packed
+from stages.proxies import Context, Score
 from stages.reproducibility import derive_seed, prepare, rng
 from stages.statistics import spearman
 
@@ -102,18 +101,19 @@ def draw(subject: Subject, count: int) -> tuple[list[str], list[float]]:
 # --- in an engine's process -----------------------------------------------------------------
 
 _score: Callable[[Sequence[str]], Iterator[Score]]
+_device: torch.device
 
 
 def start(subject: Subject, engine: str) -> None:
     """Prepare the engine."""
-    global _score
+    global _score, _device
     make, place = ENGINES[engine]
     path, name = getattr(subject, place)
     protocol = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][name]
-    space, device = spaces.load(subject.space), prepare()
+    space, _device = spaces.load(subject.space), prepare()
     images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
     task = study.read_task(Path("tasks/nasbench101.yaml"))
-    score = make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), device, task))
+    score = make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), _device, task))
 
     def score_ids(architectures: Sequence[str]) -> Iterator[Score]:
         return score([spaces.parse(space, architecture) for architecture in architectures])
@@ -126,7 +126,7 @@ def measure(architectures: Sequence[str]) -> tuple[list[float], float, float]:
     begin = time.perf_counter()
     scores = [score.score for score in _score(architectures)]  # on the host: whatever runs on a GPU has ended
     seconds = (time.perf_counter() - begin) / len(scores)
-    if torch.cuda.is_available():
+    if _device.type == "cuda":
         return scores, seconds, torch.cuda.max_memory_allocated() / 1e6
     return scores, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
@@ -134,15 +134,14 @@ def measure(architectures: Sequence[str]) -> tuple[list[float], float, float]:
 # --- the comparison -------------------------------------------------------------------------
 
 
-def compare(subject: Subject, count: int) -> Iterator[dict[str, Any]]:
-    """The rows of one space: the engines take turns, after an architecture that is not counted."""
+def compare(subject: Subject, count: int, turn: int) -> Iterator[dict[str, Any]]:
+    """The rows of one space: the engines take turns of some architectures, after two that are not counted."""
     ids, qualities = draw(subject, count)
-    turn = packed.PACK if torch.cuda.is_available() else 1
     context = multiprocessing.get_context("spawn")
     pools = [ProcessPoolExecutor(1, context, start, (subject, engine)) for engine in ENGINES]
     try:
         for pool in pools:
-            pool.submit(measure, ids[:1]).result()
+            pool.submit(measure, ids[:2]).result()
         for first in tqdm(range(0, count, turn), subject.space):
             own = slice(first, first + turn)
             for engine, pool in zip(ENGINES, pools, strict=True):
@@ -187,14 +186,14 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
+def machine(device: torch.device) -> str:
     """What was measured on."""
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
     else:
         names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) or [platform.processor()]
-        device = names[0]
-    return f"{device}, one thread, torch {torch.__version__}, Python {platform.python_version()}"
+        name = f"{names[0]}, one thread per process"
+    return f"{name}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def show(page: Path, name: str, text: str) -> None:
@@ -212,10 +211,12 @@ def main() -> None:
     parser.add_argument("--architectures", type=int, default=60, help="of each space (default: %(default)s)")
     parser.add_argument("--spaces", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS), help="(default: all)")
     args = parser.parse_args()
-    rows = [row for space in args.spaces for row in compare(SUBJECTS[space], args.architectures)]
-    written = pa.Table.from_pylist(rows, ROW.with_metadata({"machine": machine()}))
+    device = prepare()
+    turn = args.architectures if device.type == "cuda" else 1
+    rows = [row for space in args.spaces for row in compare(SUBJECTS[space], args.architectures, turn)]
+    written = pa.Table.from_pylist(rows, ROW.with_metadata({"machine": machine(device)}))
     pq.write_table(written, FOLDER / "measurements.parquet")
-    show(REPORT, "measured", f"{machine()}.\n\n{table(rows)}")
+    show(REPORT, "measured", f"{machine(device)}.\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from stages.reproducibility import derive_seed, prepare, rng
 from stages.statistics import spearman
 
 DOCS = FOLDER.parent / "docs"
+CPU = torch.device("cpu")  # what the reduced protocols are for
 SKIPPED = 60  # architectures, which `measure` takes
 EVERY = 5  # iterations, at which the loss in evaluation mode is recorded, too
 WINDOWS = (1, 5, 10)  # iterations whose mean training loss is the score
@@ -123,7 +124,7 @@ def train_all(subject: Subject, protocol: dict[str, Any], ids: list[str]) -> tup
     space = spaces.load(subject.space)
     images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
     task = study.read_task(Path("tasks/nasbench101.yaml"))
-    context = Context(space, protocol, images, derive_seed(SEED, "proxy", 0), torch.device("cpu"), task)
+    context = Context(space, protocol, images, derive_seed(SEED, "proxy", 0), CPU, task)
     begin = time.process_time()
     curves = [record(context, spaces.parse(space, architecture)) for architecture in ids]
     # A pass in evaluation mode costs about a third of an iteration.
@@ -218,10 +219,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def write(space: str, rows: list[dict[str, Any]]) -> None:
     """protocols-<space>.parquet, docs/protocols-<space>.svg, and the section of docs/protocols.md."""
-    made = {"machine": machine(), "variations of": ":".join(SUBJECTS[space].reduced)}
+    made = {"machine": machine(CPU), "variations of": ":".join(SUBJECTS[space].reduced)}
     pq.write_table(pa.Table.from_pylist(rows, ROW.with_metadata(made)), FOLDER / f"protocols-{space}.parquet")
     (DOCS / f"protocols-{space}.svg").write_text(picture(rows), encoding="utf-8")
-    show(DOCS / "protocols.md", space, f"{machine()}; n = {rows[0]['n']}.\n\n{table(rows)}")
+    show(DOCS / "protocols.md", space, f"{machine(CPU)}; n = {rows[0]['n']}.\n\n{table(rows)}")
 
 
 def main() -> None:

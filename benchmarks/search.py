@@ -73,9 +73,9 @@ def main() -> None:
     args = parser.parse_args()
     with study.Workers(args.workers) as workers:
         rows = [search(seed, workers) for seed in tqdm(args.seeds, "searches")]
-    made = {"machine": machine(), "workers": str(args.workers)}
+    made = {"machine": machine(workers.device), "workers": str(args.workers)}
     pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(made), FOLDER / "searches.parquet")
-    show(REPORT, "searched", f"{machine()}; {args.workers} processes.\n\n{table(rows)}")
+    show(REPORT, "searched", f"{machine(workers.device)}; {args.workers} processes.\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

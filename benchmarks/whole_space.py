@@ -40,10 +40,10 @@ def main() -> None:
     scores = [score.score for score in tqdm(scorer.scores(device, ids), total=len(ids))]
     seconds = time.perf_counter() - begin
     rho = float(spearman(scores, benchmark[subject.target].to_numpy()))
-    made = {"machine": machine(), "protocol": args.protocol, "seconds": str(seconds)}
+    made = {"machine": machine(device), "protocol": args.protocol, "seconds": str(seconds)}
     columns = {"architecture": ids, "quality": benchmark[subject.target], "score": scores}
     pq.write_table(pa.table(columns, metadata=made), FOLDER / f"whole-space-{args.protocol}.parquet")
-    print(f"{machine()}, {args.protocol} protocol: {len(ids)} cells in {seconds / 60:.1f} minutes, rho {rho:.4f}")
+    print(f"{machine(device)}, {args.protocol} protocol: {len(ids)} cells in {seconds / 60:.1f} minutes, rho {rho:.4f}")
 
 
 if __name__ == "__main__":
