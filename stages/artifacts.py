@@ -1,12 +1,14 @@
 """Every artifact's schema, in one place, checked when it is written and when it is read.
 
 Artifacts are byte-deterministic (fixed row order, no times, no host names) and appear whole or
-not at all: they are written under a temporary name and renamed.
+not at all: they are written under a temporary name and renamed. One alone is a measurement, which
+comes out differently each time: costs.parquet (`COSTS`), and with it the report that shows it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 
-from stages.errors import InputError
+from stages.errors import InputError, writing
 
 FORMAT_VERSION = b"2"
 
@@ -64,8 +66,8 @@ SCORES = _schema(
     seed=_SEED,
     position=(pa.int32(), "rank in the sample"),
     architecture=_ARCHITECTURE,
-    score=(pa.float64(), "higher is better; -inf when the training diverged"),
-    status=(pa.string(), "ok or diverged"),
+    score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
+    status=(pa.string(), "ok; or why there is no score: diverged, timed out, crashed"),
     losses=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "training loss at each iteration"),
 )
 CORRELATION = _schema(
@@ -74,12 +76,28 @@ CORRELATION = _schema(
     target=(pa.string(), "column of the benchmark that the scores are compared with"),
     seeds=(pa.string(), "one seed's index, or 'mean': the scores averaged over all seeds"),
     architectures=(pa.int32(), "n, the number of architectures compared: those whose target is known"),
-    diverged=(pa.int32(), "how many of them diverged (ranked last)"),
+    failed=(pa.int32(), "how many of them have no score: diverged, timed out or crashed (ranked last)"),
     spearman_rho=(pa.float64(), "Spearman's rank correlation between score and quality; see `orientation`"),
     rho_low=(pa.float64(), "lower end of rho's 95 % bootstrap interval over architectures"),
     rho_high=(pa.float64(), "upper end"),
     kendall_tau=(pa.float64(), "Kendall's tau-b"),
     top_share=(pa.float64(), "share of the true top 5 % found in the predicted top 10 %"),
+)
+PROXY_CORRELATION = _schema(
+    "proxy correlation",
+    proxy=(pa.string(), "name of a proxy; each pair of proxies is there once"),
+    other=(pa.string(), "name of another"),
+    spearman_rho=(pa.float64(), "Spearman's rank correlation between their mean scores"),
+    architectures=(pa.int32(), "n, the number of architectures; those without a score rank last"),
+)
+COSTS = _schema(
+    "costs",
+    proxy=(pa.string(), "name of the proxy"),
+    architectures=(pa.int32(), "how many were scored in each round"),
+    rounds=(pa.int32(), "how many were timed, after one that was not"),
+    seconds=(pa.float64(), "seconds per architecture and repetition: the median of the rounds"),
+    seconds_low=(pa.float64(), "the least of them"),
+    seconds_high=(pa.float64(), "the most"),
 )
 CONVERGENCE = _schema(
     "convergence",
@@ -120,6 +138,26 @@ HISTORY = _schema(
 )
 
 
+_NUMBER, _COUNT, _TEXT = {"type": ["number", "null"]}, {"type": "integer", "minimum": 1}, {"type": "string"}
+
+
+def _document(**properties: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema of an object that has these properties, and maybe more."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+#: best.json: the search's answer; what is not finite is null.
+BEST = _document(
+    architecture=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT, finalists=_COUNT
+)
+_PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
+#: retrain/metrics.json: what the real training reached.
+RETRAINED = _document(dataset=_TEXT, metric={"enum": ["perplexity", "accuracy_percent"]}) | {
+    "if": {"properties": {"metric": {"const": "perplexity"}}},
+    "then": _document(found=_PERPLEXITY, random=_PERPLEXITY),
+    "else": _document(found=_ACCURACY, random=_ACCURACY),
+}
+
 #: Rows per row group. A reader who wants one proxy, or a run of positions, skips the groups without it.
 ROW_GROUP = 2048
 
@@ -127,18 +165,19 @@ ROW_GROUP = 2048
 @contextmanager
 def whole_or_not_at_all(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`, renamed to `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def _check(table_schema: pa.Schema, schema: pa.Schema, path: Path) -> None:
+def _check(table: pa.Table, schema: pa.Schema, path: Path) -> None:
     """Compare names and types; only a benchmark may have further columns, all of them float64."""
-    found = {field.name: field.type for field in table_schema}
+    found = {field.name: field.type for field in table.schema}
     wanted = {field.name: field.type for field in schema}
     extra = {name: kind for name, kind in found.items() if name not in wanted}
     wrong = [name for name, kind in wanted.items() if found.get(name) != kind]
@@ -148,16 +187,28 @@ def _check(table_schema: pa.Schema, schema: pa.Schema, path: Path) -> None:
     if wrong:
         title = schema.metadata[b"artifact"].decode()
         raise InputError(f"{path}: column {wrong[0]!r} does not fit the {title} schema; delete the file and re-run")
+    unknown = [name for name in wanted if table[name].null_count and not schema.field(name).nullable]
+    if unknown:
+        raise InputError(f"{path}: column {unknown[0]!r} has gaps; delete the file and re-run")
+
+
+def _one_nan(column: pa.Array) -> pa.Array:
+    """A column with one NaN: there are many, and which of them a computation ends with is chance."""
+    if pa.types.is_list(column.type):
+        return pa.ListArray.from_arrays(column.offsets, _one_nan(column.values), column.type, mask=column.is_null())
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(math.nan, column.type), column)
+    return column
 
 
 def write_parquet(table: pa.Table, schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a table under its schema; `metadata` adds provenance, such as software versions."""
-    _check(table.schema, schema, path)
+    _check(table, schema, path)
     fields = [schema.field(f.name) if f.name in schema.names else f for f in table.schema]
     full = pa.schema(fields, metadata={**schema.metadata, **(metadata or {})})
     with whole_or_not_at_all(path) as temporary:
-        rows = pa.table(table.columns, schema=full)
-        pq.write_table(rows, temporary, compression="zstd", row_group_size=ROW_GROUP)
+        rows = pa.table([_one_nan(column.combine_chunks()) for column in table.columns], schema=full)
+        pq.write_table(rows, temporary, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
 
 
 def write_rows(
@@ -172,11 +223,12 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; run the stage that writes it")
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+        table = pq.read_table(path, page_checksum_verification=True)
+        table.validate(full=True)  # such as strings that are no UTF-8
+    except (OSError, ValueError, pa.ArrowException) as error:  # a column's name can be no UTF-8
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and re-run") from error
-    _check(table.schema, schema, path)
+    _check(table, schema, path)
     if (table.schema.metadata or {}).get(b"format_version") != FORMAT_VERSION:
         raise InputError(f"{path}: written in another format than this version's; delete the file and re-run")
     return table
@@ -222,20 +274,3 @@ def write_text(text: str, path: Path) -> None:
 def write_json(value: Any, path: Path) -> None:
     """Write JSON with a stable layout."""
     write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", path)
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); delete it and re-run") from error
-
-
-def read_yaml(path: Path) -> Any:
-    """Read YAML."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not readable as YAML ({reason})") from error

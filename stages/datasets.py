@@ -5,12 +5,13 @@ Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,).
 
 from __future__ import annotations
 
-import codecs
+import gzip
+import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ Labels = NDArray[np.int64]
 CIFAR10 = File(
     path="cifar10/cifar-10-python.tar.gz",
     url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-    md5="c58f30108f718f92721af3b95e74349a",
+    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
 )
 #: 4,660 training and 932 test images of CIFAR-10.
 CIFAR10_SUBSET = File(
@@ -38,14 +39,7 @@ CIFAR10_SUBSET = File(
 )
 CIFAR10_BATCHES = [f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)]
 CIFAR10_TEST_BATCH = "cifar-10-batches-py/test_batch"
-#: What a pickled array of bytes needs (its scalars and arrays name numpy's old module), and no more.
-CIFAR10_GLOBALS: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__new__,
-    ("numpy._core.multiarray", "_reconstruct"): np.ndarray.__new__,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
-}
+ARCHIVE_LIMIT, MEMBERS_LIMIT = 1 << 28, 100  # bytes that it unpacks to (CIFAR-10's: 186 MB), members
 #: Fixes which digits are test images, whatever the study's seed.
 DIGITS_SPLIT_SEED = 0
 
@@ -84,22 +78,91 @@ def _from_planes(images: NDArray[np.uint8]) -> Images:
     return np.ascontiguousarray(images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
+class _PickledBytes(metaclass=safe_pickle.Sealed):
+    """Stands for numpy's array and dtype, and what makes them, in a pickle: it keeps its state and does nothing."""
+
+    def __new__(cls, *_: object) -> _PickledBytes:
+        return object.__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def array(self) -> NDArray[np.uint8]:
+        """What numpy would have made of it, if it is an array of bytes."""
+        _, shape, _, columns_first, content = self.state
+        content = content.encode("latin1") if isinstance(content, str) else content
+        return np.frombuffer(content, np.uint8).reshape(shape, order="F" if columns_first else "C")
+
+
+class _Latin1(metaclass=safe_pickle.Sealed):
+    """Stands for `codecs.encode`, with which Python 3 writes bytes for Python 2."""
+
+    def __new__(cls, text: str, _: str) -> bytes:  # type: ignore[misc]
+        return text.encode("latin1")
+
+
+#: What a pickled array of bytes needs (its arrays name numpy's old module), and no more.
+CIFAR10_GLOBALS: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _PickledBytes,
+    ("numpy._core.multiarray", "_reconstruct"): _PickledBytes,
+    ("numpy", "ndarray"): _PickledBytes,
+    ("numpy", "dtype"): _PickledBytes,
+    ("_codecs", "encode"): _Latin1,
+}
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that may not be longer than `left` bytes: how much an archive unpacks to, its size does not tell."""
+
+    def __init__(self, stream: Any, left: int) -> None:
+        self.stream, self.left = stream, left
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self.stream.read(size)
+        self.left -= len(piece)
+        if self.left < 0:
+            raise ValueError(f"more than {ARCHIVE_LIMIT} bytes")
+        return piece
+
+
+def _files(archive: Path, wanted: set[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """The wanted members of a tar.gz archive that are files, not links or devices; nothing is written to disk."""
+    with (
+        gzip.open(archive) as unpacked,
+        tarfile.open(fileobj=_Bounded(unpacked, ARCHIVE_LIMIT), mode="r|") as tar,
+    ):
+        for number, member in enumerate(tar):
+            if number == MEMBERS_LIMIT:
+                raise ValueError(f"more than {MEMBERS_LIMIT} members")
+            if member.name in wanted and member.isreg() and (content := tar.extractfile(member)):
+                yield member.name, content
+
+
+def _batch(content: Any) -> tuple[Images, Labels]:
+    """The images and labels of an unpickled batch. Raises ValueError for anything else."""
+    if not (isinstance(content, dict) and isinstance(content.get("data"), _PickledBytes)):
+        raise ValueError("no batch with data")
+    images, labels = _from_planes(content["data"].array()), content.get("labels")
+    if not (isinstance(labels, list) and all(type(label) is int and 0 <= label < 10 for label in labels)):
+        raise ValueError("labels that are not a list of classes")
+    if not len(images) == len(labels) > 0:
+        raise ValueError(f"{len(images)} images and {len(labels)} labels")
+    return images, np.array(labels, np.int64)
+
+
 def read_cifar10_archive(archive: Path) -> Labelled:
     """Read the upstream archive of pickled batches, without unpacking it to disk."""
-    wanted, batches = {*CIFAR10_BATCHES, CIFAR10_TEST_BATCH}, {}
-    with tarfile.open(archive, "r:gz") as tar:
-        for member in tar:  # in the archive's order: seeking back would decompress it again
-            if member.name in wanted and (content := tar.extractfile(member)):
-                name = f"{archive}: {member.name}"
-                batches[member.name] = safe_pickle.load(content, CIFAR10_GLOBALS, name)
-    train = [batches[name] for name in CIFAR10_BATCHES]
-    test = batches[CIFAR10_TEST_BATCH]
-    return Labelled(
-        _from_planes(np.concatenate([batch["data"] for batch in train])),
-        np.concatenate([batch["labels"] for batch in train]).astype(np.int64),
-        _from_planes(test["data"]),
-        np.asarray(test["labels"], np.int64),
-    )
+    batches: dict[str, tuple[Images, Labels]] = {}
+    try:
+        for name, file in _files(archive, {*CIFAR10_BATCHES, CIFAR10_TEST_BATCH}):
+            batches[name] = _batch(safe_pickle.load(file, CIFAR10_GLOBALS, f"{archive}: {name}"))
+        train_images, train_labels = zip(*(batches[name] for name in CIFAR10_BATCHES), strict=True)
+        return Labelled(np.concatenate(train_images), np.concatenate(train_labels), *batches[CIFAR10_TEST_BATCH])
+    except InputError:
+        raise
+    except Exception as error:  # a broken archive can raise anything: TarError, EOFError, zlib.error, KeyError...
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{archive}: not the archive of CIFAR-10 ({reason}); get the file again") from error
 
 
 def cifar10() -> Labelled:

@@ -29,10 +29,14 @@ def read_benchmark(space_name: str, source: str) -> pa.Table:
     if source not in space.SOURCES:
         known = ", ".join(space.SOURCES)
         raise InputError(f"params.yaml: {space_name}.download.source: {source!r} is not one of {known}")
-    paths = [sources.fetch(file) for file in space.SOURCES[source]]
+    return tabulate(space, source, [sources.fetch(file) for file in space.SOURCES[source]])
+
+
+def tabulate(space: Space, source: str, paths: list[Path]) -> pa.Table:
+    """The checked table of a source's files."""
     table = to_table(space, space.read(source, paths))
     if pc.count_distinct(table["architecture"]).as_py() != len(table):
-        raise InputError(f"{paths[0]}: an architecture is listed twice")
+        raise InputError(f"{paths[0]}: an architecture is listed twice; get it again")
     for target in artifacts.target_columns(table):
         check_values(table[target].drop_null().to_numpy(), target, paths[0])
     return table
@@ -57,7 +61,9 @@ def check_values(values: np.ndarray, target: str, path: Path) -> None:
     """Raise an InputError for an accuracy outside 0..100 %, or a log-perplexity that is negative or no number."""
     highest = 100 if artifacts.orientation(target) > 0 else np.inf
     if not ((values >= 0) & (values <= highest)).all():  # false for nan, too
-        raise InputError(f"{path}: column {target} has values outside 0..{highest} {artifacts.unit(target)}")
+        raise InputError(
+            f"{path}: column {target} has values outside 0..{highest} {artifacts.unit(target)}; get it again"
+        )
 
 
 def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:

@@ -32,6 +32,12 @@ CHUNK = 1 << 16  # bytes
 TIMEOUT = (3.05, 30.0)  # seconds to connect to an address, and between two pieces of the answer
 
 
+def _digest(path: Path, digest: Any) -> str:
+    """What a hash, begun or not, says of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: digest).hexdigest()
+
+
 @dataclass(frozen=True)
 class File:
     """A file from elsewhere, named by `path` in a mirror and in the cache, and one of its hashes.
@@ -45,26 +51,19 @@ class File:
     url: str | None
     sha256: str | None = None
     git_blob: str | None = None  # SHA-1 of the file as a git object
-    md5: str | None = None
     size_limit: int = 1 << 30  # bytes
     member: tuple[str, str] | None = None
     repacked: File | None = None
 
     def __post_init__(self) -> None:
-        if not (self.sha256 or self.git_blob or self.md5):
+        if not (self.sha256 or self.git_blob):
             raise ValueError(f"{self.path}: a file from elsewhere needs a hash")
 
     def fits(self, candidate: Path) -> bool:
         """Whether the content of `candidate` has the expected hash."""
-        if self.sha256:
-            digest = hashlib.sha256()
-        elif self.git_blob:
-            digest = hashlib.sha1(b"blob %d\0" % candidate.stat().st_size, usedforsecurity=False)
-        else:
-            digest = hashlib.md5(usedforsecurity=False)
-        with candidate.open("rb") as stream:
-            found = hashlib.file_digest(stream, lambda: digest).hexdigest()
-        return found == (self.sha256 or self.git_blob or self.md5)
+        header = b"blob %d\0" % candidate.stat().st_size
+        digest = hashlib.sha256() if self.sha256 else hashlib.sha1(header, usedforsecurity=False)
+        return _digest(candidate, digest) == (self.sha256 or self.git_blob)
 
     @property
     def mend(self) -> str:
@@ -80,9 +79,10 @@ class PackageFile:
     distribution: str
     version: str
     path: str
+    sha256: str
 
     def locate(self) -> Path:
-        """Its path; an InputError when the distribution, this version of it or the file is missing."""
+        """Its path; an InputError when the distribution or this version of it is missing, or the file is another."""
         mend = f"run: pip install {self.distribution}=={self.version}"
         try:
             installed = metadata.distribution(self.distribution)
@@ -93,6 +93,8 @@ class PackageFile:
         found = Path(str(installed.locate_file(self.path)))
         if not found.is_file():
             raise InputError(f"{found}: missing from {self.distribution}; {mend} --force-reinstall")
+        if _digest(found, hashlib.sha256()) != self.sha256:
+            raise InputError(f"{found}: its hash differs from the expected one; {mend} --force-reinstall")
         return found
 
 
@@ -132,7 +134,8 @@ def _receive(file: File, url: str) -> Iterator[bytes]:
     """The pieces of what `url` answers, with a bar on a terminal."""
     with _session() as session, session.get(url, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
-        total = int(answer.headers.get("Content-Length", 0)) or None
+        length = answer.headers.get("Content-Length", "")
+        total = int(length) if length.isascii() and length.isdigit() else None
         quiet = not sys.stderr.isatty()
         with tqdm(desc=file.path, total=total, unit="B", unit_scale=True, leave=False, disable=quiet) as bar:
             for piece in answer.iter_content(CHUNK):
@@ -159,10 +162,17 @@ def _download(file: File, target: Path) -> None:
             _write(file, _receive(file, file.url), temporary, file.url)
             if not file.fits(temporary):
                 raise InputError(f"{file.path}: {file.url} has changed (another hash); {file.mend}")
-    except OSError as error:  # requests' exceptions are OSErrors too
+    except (OSError, ValueError) as error:  # requests' exceptions are OSErrors; odd addresses to go on to ValueErrors
         raise InputError(
             f"{file.path}: could not be fetched from {file.url} ({_reason(error)}); check the network, or {file.mend}"
         ) from error
+
+
+def check_packing(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """The member of an archive itself. Raises ValueError if it is packed in a way that can take gigabytes to undo."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("packed in another way than deflate")
+    return member
 
 
 def _take_out(file: File, archive: Path, member: str, target: Path) -> None:
@@ -171,7 +181,7 @@ def _take_out(file: File, archive: Path, member: str, target: Path) -> None:
         with (
             whole_or_not_at_all(target) as temporary,
             zipfile.ZipFile(archive) as opened,
-            opened.open(member) as stream,
+            opened.open(check_packing(opened.getinfo(member))) as stream,
         ):
             _write(file, iter(lambda: stream.read(CHUNK), b""), temporary, f"{archive}/{member}")
             if not file.fits(temporary):

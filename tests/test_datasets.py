@@ -132,8 +132,8 @@ def cifar10(pixels, tmp_path, monkeypatch) -> Path:
     batches = {name: python2_batch(pixels[i], [i, 9 - i]) for i, name in enumerate(names)}
     archive = tmp_path / "mirror" / datasets.CIFAR10.path
     write_archive(archive, {"cifar-10-batches-py/readme.html": b"<p>", **dict(reversed(batches.items()))})
-    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
-    monkeypatch.setattr(datasets, "CIFAR10", File(datasets.CIFAR10.path, datasets.CIFAR10.url, md5=md5))
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    monkeypatch.setattr(datasets, "CIFAR10", File(datasets.CIFAR10.path, datasets.CIFAR10.url, sha256=sha256))
     monkeypatch.setenv("GENNAS_MIRROR", str(tmp_path / "mirror"))
     return archive
 

@@ -386,7 +386,9 @@ def cell_row(accuracy=0.9, names=("input", "output"), matrix=((0, 1), (0, 0))):
 def test_a_foreign_table_is_one_line_that_names_the_file(tmp_path, content):
     path = tmp_path / "cells.json"
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(InputError, match=r"cells\.json: not a table of NAS-Bench-101 cells") as caught:
+    with pytest.raises(
+        InputError, match=r"cells\.json: not (a table of NAS-Bench-101 cells|readable as JSON)"
+    ) as caught:
         space.read("gennas", [path] * 3)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 

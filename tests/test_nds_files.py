@@ -85,7 +85,7 @@ def without(key: str) -> dict[str, Any]:
         ([ENTRY | {"params": 1.5}], r"entry 0: params is 1\.5"),
         ([ENTRY | {"params": True}], "entry 0: params is True"),
         ([ENTRY | {"params": 0}], "entry 0: params is 0"),
-        ([ENTRY | {"min_test_top1": float("nan")}], "entry 0: min_test_top1 is nan, not a percentage"),
+        ([ENTRY | {"min_test_top1": float("nan")}], "entry 0: min_test_top1 is nan, not a number from 0 to 100"),
         ([ENTRY | {"min_test_top1": 100.5}], r"entry 0: min_test_top1 is 100\.5"),
         ([ENTRY | {"min_test_top1": -1}], "entry 0: min_test_top1 is -1"),
         ([ENTRY | {"min_test_top1": "5.5"}], r"entry 0: min_test_top1 is '5\.5'"),

@@ -28,10 +28,9 @@ from stages.errors import InputError
 from stages.sources import File, PackageFile, fetch
 
 HELLO = b"hello\n"
-#: As sha256sum, `git hash-object` and md5sum print them.
+#: As sha256sum and `git hash-object` print them.
 SHA256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
 GIT_BLOB = "ce013625030ba8dba906f756967f9e9ca394464a"
-MD5 = "b1946ac92492d2347c6235b4d2611184"
 NOWHERE = "https://localhost:1/hello.txt"
 
 
@@ -64,7 +63,7 @@ def test_a_mirror_may_have_a_file_repacked(monkeypatch, tmp_path):
         fetch(official)
 
 
-@pytest.mark.parametrize("kind, digest", [("sha256", SHA256), ("git_blob", GIT_BLOB), ("md5", MD5)])
+@pytest.mark.parametrize("kind, digest", [("sha256", SHA256), ("git_blob", GIT_BLOB)])
 def test_mirror_is_verified_by_any_hash(monkeypatch, tmp_path, kind, digest):
     path = mirror(monkeypatch, tmp_path / "mirror", HELLO)
     assert fetch(File("some/hello.txt", NOWHERE, **{kind: digest})) == path
@@ -204,15 +203,24 @@ class Server(http.server.BaseHTTPRequestHandler):
     """Answers each path in its own way, and counts."""
 
     asked: ClassVar[Counter[str]] = Counter()
+    moved: ClassVar[dict[str, str]] = {
+        "/moved": "http://localhost/hello.txt",
+        "/file": "file:///etc/hostname",
+        "/odd": "https://[",
+        "/loop": "/loop",
+    }
 
     def do_GET(self) -> None:
         self.asked[self.path] += 1
         unwell = self.path == "/unwell" and self.asked[self.path] < 3
-        status = {"/missing": 404, "/broken": 500, "/moved": 302}.get(self.path, 503 if unwell else 200)
+        status = {"/missing": 404, "/broken": 500}.get(self.path, 503 if unwell else 200)
+        if self.path in self.moved:
+            status = 302
         self.send_response(status)
         if status == 302:
-            self.send_header("Location", "http://localhost/hello.txt")
-        self.send_header("Content-Length", str(len(HELLO) + (self.path == "/short")))
+            self.send_header("Location", self.moved[self.path])
+        length = len(HELLO) + (self.path == "/short")
+        self.send_header("Content-Length", {"/odd-length": "many", "/no-length": "-1"}.get(self.path, str(length)))
         self.end_headers()
         self.wfile.write(HELLO)
 
@@ -252,6 +260,11 @@ def test_a_damaged_cache_is_mended(address, own_cache):
     assert fetch(hello(f"{address}/hello.txt")).read_bytes() == HELLO
 
 
+@pytest.mark.parametrize("path", ["/odd-length", "/no-length"])
+def test_a_server_that_states_no_length_only_loses_the_bar(address, path):
+    assert fetch(hello(address + path)).read_bytes() == HELLO
+
+
 def test_an_unwell_server_is_asked_again(address):
     assert fetch(hello(f"{address}/unwell")).read_bytes() == HELLO
     assert Server.asked["/unwell"] == 3
@@ -264,6 +277,9 @@ def test_an_unwell_server_is_asked_again(address):
         ("/hello.txt", {"size_limit": 5}, "more than 5 bytes"),
         ("/missing", {}, "404 Client Error"),
         ("/moved", {}, "No connection adapters were found for 'http://localhost/hello.txt'"),
+        ("/file", {}, "No connection adapters were found for 'file:///etc/hostname'"),
+        ("/odd", {}, "could not be fetched from .+/odd .*Invalid"),
+        ("/loop", {}, "Exceeded 30 redirects"),
         ("/short", {}, "6 bytes read, 1 more expected"),
         ("/broken", {}, "too many 500 error responses"),
     ],
@@ -304,7 +320,7 @@ def installed(tmp_path, monkeypatch) -> Path:
 
 
 def test_package_file(installed):
-    path = fetch(PackageFile("fancy-data", "1.2", "fancy_data/table.bin"))
+    path = fetch(PackageFile("fancy-data", "1.2", "fancy_data/table.bin", SHA256))
     assert path == installed / "fancy_data/table.bin"
     assert "fancy_data" not in sys.modules
 
@@ -313,14 +329,18 @@ def test_package_file(installed):
     "file, message",
     [
         (
-            PackageFile("fancy-data", "1.3", "fancy_data/table.bin"),
+            PackageFile("fancy-data", "1.3", "fancy_data/table.bin", SHA256),
             "1.2 is installed, not 1.3; run: pip install",
         ),
         (
-            PackageFile("fancy-dada", "1.2", "x"),
+            PackageFile("fancy-dada", "1.2", "x", SHA256),
             "fancy-dada: not installed; run: pip install fancy-dada==1.2",
         ),
-        (PackageFile("fancy-data", "1.2", "fancy_data/x"), "fancy_data/x: missing from fancy-data; run: pip"),
+        (PackageFile("fancy-data", "1.2", "fancy_data/x", SHA256), "fancy_data/x: missing from fancy-data; run: pip"),
+        (
+            PackageFile("fancy-data", "1.2", "fancy_data/table.bin", "0" * 64),
+            "fancy_data/table.bin: its hash differs from the expected one; run: pip .* --force-reinstall",
+        ),
     ],
 )
 def test_package_file_that_is_not_there(installed, file, message):

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
-from torch import nn
 
 from stages.errors import InputError
 from stages.sources import File, PackageFile
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ its code. 423,624 cells up to isomorphism; a network is a stem and three stacks 
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 from collections import defaultdict
@@ -25,10 +24,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stages.documents import parse_json, read_json
 from stages.errors import InputError
 from stages.sources import File, PackageFile
 from stages.spaces import Trained, Vertex
 from stages.spaces.common import tfrecord
+from stages.spaces.common.values import count, up_to
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 MAX_VERTICES, MAX_EDGES = 7, 9
@@ -338,7 +339,8 @@ VALIDATION, TEST, IMAGENET = (
 )
 EPOCHS = 108
 #: What reading a file of another form raises.
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+TABLE_LIMIT = 1 << 23  # bytes of a table; the largest has 0.7 MB
 
 
 def from_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Architecture:
@@ -357,15 +359,15 @@ def from_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Archit
     return canonical([OPERATIONS.index(name) for name in names[1:-1]], edges)
 
 
-def _read_table(path: Path) -> dict[Architecture, float]:
-    """Rows are [[adjacency matrix, names of the vertices], accuracy]."""
+def _read_table(path: Path, highest: float) -> dict[Architecture, float]:
+    """Rows are [[adjacency matrix, names of the vertices], accuracy of at most `highest`]."""
     table: dict[Architecture, float] = {}
     try:
-        for (matrix, names), accuracy in json.loads(path.read_text(encoding="utf-8")):
+        for (matrix, names), accuracy in read_json(path, "fetch it again", TABLE_LIMIT):
             architecture = from_matrix(matrix, names)
             if architecture in table:
                 raise ValueError(f"{to_id(architecture)} is listed twice")
-            table[architecture] = float(accuracy)
+            table[architecture] = up_to(highest, accuracy)
     except _MALFORMED as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not a table of NAS-Bench-101 cells ({reason}); fetch it again") from error
@@ -380,7 +382,7 @@ def _read_tables(paths: list[Path]) -> list[Trained]:
     runs, which predict one class, are right for 999 of 9,984 images, and for 949 of the validation set.
     The 20 are taken to be of it, too. ImageNet: percent.
     """
-    evaluated, labelled, imagenet = map(_read_table, paths)
+    evaluated, labelled, imagenet = map(_read_table, paths, (1, 1, 100))
     cifar10 = {architecture: 100 * fraction for architecture, fraction in (evaluated | labelled).items()}
     columns = {TEST: cifar10, IMAGENET: imagenet}
     return [
@@ -409,10 +411,7 @@ def _read_run(message: bytes) -> tuple[float, float, int]:
     """
     metrics = tfrecord.decode(message)
     after = tfrecord.decode(metrics[1][2])
-    parameters = metrics[2][0]
-    if not (isinstance(parameters, int) and parameters < 1 << 31):
-        raise ValueError("a number of parameters that is none")
-    return 100.0 * after[4][0], 100.0 * after[5][0], parameters
+    return 100 * up_to(1, after[4][0]), 100 * up_to(1, after[5][0]), count(metrics[2][0], "field 2")
 
 
 def _read_official(path: Path) -> list[Trained]:
@@ -420,7 +419,7 @@ def _read_official(path: Path) -> list[Trained]:
     runs: dict[Architecture, list[tuple[float, float, int]]] = defaultdict(list)
     for number, record in enumerate(tfrecord.records(path), start=1):
         try:
-            _, epochs, adjacency, names, message = json.loads(record.decode())
+            _, epochs, adjacency, names, message = parse_json(record)
             if epochs == EPOCHS:
                 runs[_from_text(adjacency, names)].append(_read_run(base64.b64decode(message)))
         except _MALFORMED as error:

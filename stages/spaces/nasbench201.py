@@ -8,20 +8,22 @@ C, 2C and 4C channels, and a residual down-sampling block between stages.
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stages import safe_pickle
+from stages.documents import read_json
 from stages.errors import InputError
 from stages.sources import File, PackageFile
 from stages.spaces import Trained, Vertex
 from stages.spaces.common.packing import pack
+from stages.spaces.common.values import percentage
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 #: (source node, target node) of each edge, in the order of the string form.
@@ -34,6 +36,7 @@ PACKABLE = True
 
 #: One operation index per edge, in the order of `EDGES`.
 Architecture = tuple[int, ...]
+T = TypeVar("T")
 
 # --- the string form ------------------------------------------------------------------------
 
@@ -217,7 +220,14 @@ def build(architecture: Architecture, width: float = 1.0, depth: float = 1.0) ->
 _TABLES = "https://raw.githubusercontent.com/leeyeehoo/GenNAS-Zero/791b2b287d9007f781f90b8731624a833964d79f/data/nb201/"
 SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
     # Every cell trained on CIFAR-10, and what becomes of it on analogue hardware.
-    "analog-nasbench": (PackageFile("analog-nasbench", "0.1.3", "analognasbench/data.anb"),),
+    "analog-nasbench": (
+        PackageFile(
+            "analog-nasbench",
+            "0.1.3",
+            "analognasbench/data.anb",
+            sha256="85f3435b877aa2d36268d55ce07f6ff6d73643d17a840f1941745da5eb80db32",
+        ),
+    ),
     # Validation accuracies of NAS-Bench-201 itself, mean over its seeds.
     "nasbench201": (
         File(
@@ -237,6 +247,8 @@ SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
         ),
     ),
 }
+TABLE_LIMIT = 1 << 23  # bytes; the tables have 0.7 MB
+MEND = "get the file again"
 #: Column of each table of the source `nasbench201`, in the order of its files.
 _TABLE_TARGETS = (
     "cifar10_validation_accuracy_percent",
@@ -249,7 +261,7 @@ _ANALOG_OPERATIONS = (1, 0, 3, 2, 4)  # its 0 skip, 1 none, 2 conv3x3, 3 conv1x1
 _ANALOG_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
-class _Record:
+class _Record(metaclass=safe_pickle.Sealed):
     """Stands in for the classes of analog-nasbench's pickle: attributes and nothing else."""
 
     value: float  # of a drift measurement
@@ -258,6 +270,8 @@ class _Record:
 
 def from_analog(encoding: tuple[int, ...]) -> Architecture:
     """The architecture of an analog-nasbench tuple."""
+    if not all(type(op) is int and 0 <= op < len(_ANALOG_OPERATIONS) for op in encoding):
+        raise ValueError(f"{encoding!r} is not a cell")
     by_edge = {edge: _ANALOG_OPERATIONS[op] for edge, op in zip(_ANALOG_EDGES, encoding, strict=True)}
     return tuple(by_edge[edge] for edge in EDGES)
 
@@ -267,41 +281,57 @@ def _read_analog(path: Path) -> dict[Architecture, dict[str, float]]:
     allowed = {("analognasbench.data", name): _Record for name in ("Architecture", "DriftMeasurement")}
     with path.open("rb") as file:
         records = safe_pickle.load(file, allowed)
-    return {from_analog(encoding): _analog_targets(record) for encoding, record in records.items()}
+    table = {from_analog(encoding): _analog_targets(record) for encoding, record in records.items()}
+    if len({tuple(targets) for targets in table.values()}) > 1:
+        raise ValueError("cells of different figures")
+    return table
 
 
-def _analog_targets(record: _Record) -> dict[str, float]:
+def _analog_targets(record: Any) -> dict[str, float]:
     """One column per figure; a drift measurement is a value and its uncertainty."""
+    if not isinstance(record, _Record):
+        raise ValueError(f"{record!r} is not the record of a cell")
     targets = {}
     for name, value in vars(record).items():
         if name == "architecture":
             continue
+        if not re.fullmatch("[a-z0-9_]+", name):
+            raise ValueError(f"{name!r} is not the name of a figure")
         target = f"cifar10_{name.removeprefix('baseline_accuracy') or 'accuracy'}_percent"
         if isinstance(value, _Record):
-            targets[target] = float(value.value)
-            targets[target.replace("_percent", "_uncertainty_percent")] = float(value.uncertainty)
+            targets[target] = percentage(value.value)
+            targets[target.replace("_percent", "_uncertainty_percent")] = percentage(value.uncertainty)
         else:
-            targets[target] = float(value)
+            targets[target] = percentage(value)
     return targets
 
 
-def _read_tables(paths: list[Path]) -> dict[Architecture, dict[str, float]]:
-    """Rows are [[[a], [b, c], [d, e, f]], accuracy], operations per node in NAS-Bench-201's order."""
-    table: dict[Architecture, dict[str, float]] = {}
-    for target, path in zip(_TABLE_TARGETS, paths, strict=True):
-        for nodes, accuracy in json.loads(path.read_text(encoding="utf-8")):
-            table.setdefault(tuple(itertools.chain(*nodes)), {})[target] = float(accuracy)
+def _read_table(path: Path) -> dict[Architecture, float]:
+    """Accuracies per cell; rows are [[[a], [b, c], [d, e, f]], accuracy], operations per node in our order."""
+    table: dict[Architecture, float] = {}
+    for nodes, accuracy in read_json(path, MEND, TABLE_LIMIT):
+        cell = tuple(itertools.chain(*nodes))
+        if cell in table:
+            raise ValueError(f"{nodes} is listed twice")
+        table[cell] = percentage(accuracy)
+    return table
+
+
+def _complete(path: Path, read_cells: Callable[[Path], dict[Architecture, T]]) -> dict[Architecture, T]:
+    """What a file says of every cell of the space."""
+    try:
+        table = read_cells(path)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{path}: not a table of NAS-Bench-201's cells ({error!r}); {MEND}") from error
+    if table.keys() != set(all_architectures()):
+        raise InputError(f"{path}: {len(table)} architectures, not the {len(all_architectures())}; {MEND}")
     return table
 
 
 def read(source: str, paths: list[Path]) -> list[Trained]:
     """See `Space.read`; in lexicographic order of the operation indices."""
-    try:
-        table = _read_analog(paths[0]) if source == "analog-nasbench" else _read_tables(paths)
-        cells = all_architectures()
-        trained = [Trained(cell, table[cell]) for cell in cells]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(f"{paths[0]}: not the {source} table this pipeline knows ({error!r})") from error
-    if len(table) != len(cells):
-        raise InputError(f"{paths[0]}: {len(table)} architectures instead of {len(cells)}")
-    return trained
+    if source == "analog-nasbench":
+        table = _complete(paths[0], _read_analog)
+        return [Trained(cell, table[cell]) for cell in all_architectures()]
+    columns = {target: _complete(path, _read_table) for target, path in zip(_TABLE_TARGETS, paths, strict=True)}
+    return [Trained(cell, {target: column[cell] for target, column in columns.items()}) for cell in all_architectures()]

@@ -14,11 +14,9 @@ A cell maps an input x and its previous states h0, h1, ... to its new states; h0
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import zipfile
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +26,12 @@ from typing import Any
 
 import numpy as np
 
+from stages.documents import parse_json
 from stages.errors import InputError
-from stages.sources import File
+from stages.sources import File, check_packing
 from stages.spaces import Trained, Vertex
 from stages.spaces.common.recurrent import Network, compile_cell
+from stages.spaces.common.values import count, text, up_to
 
 ACTIVATIONS = ("tanh", "sigm", "leaky_relu")
 #: Numbers of inputs that each operation takes.
@@ -427,32 +427,51 @@ def _read_cell(nodes: Mapping[str, Mapping[str, Any]]) -> Cell:
     return canonical(graph, [f"h_new_{k}" for k in range(states)])
 
 
+def _lowest(losses: Any) -> float:
+    """The lowest loss of a training's epochs. Raises ValueError unless all of them are numbers."""
+    if not (isinstance(losses, list) and losses):
+        raise ValueError("finished without a loss")
+    return min(up_to(math.inf, loss, "loss") for loss in losses)
+
+
 def _read_log(content: bytes) -> tuple[Cell, _Run]:
     """A log is a JSON object; the cell in it is a string of JSON."""
-    log = json.loads(content)
+    log = parse_json(content, finite=False)
     finished = log["status"] == "OK"
-    validation, test = (min(log[f"{part}_losses"]) if finished else math.inf for part in ("val", "test"))
+    validation, test = (_lowest(log[f"{part}_losses"]) if finished else math.inf for part in ("val", "test"))
     if finished and not (math.isfinite(validation) and math.isfinite(test)):
         raise ValueError("finished without a loss")
-    run = _Run("ok" if finished else str(log["status"]), validation, test, int(log["num_params"]))
-    return _read_cell(json.loads(log["recepie"])), run
+    run = _Run(
+        "ok" if finished else text(log["status"], "status"), validation, test, count(log["num_params"], "num_params")
+    )
+    return _read_cell(parse_json(text(log["recepie"], "recepie"))), run
+
+
+def _logs(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Every log of a zip archive, one at a time: its members that end in .json, in whatever folder."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if m.filename.endswith(".json") and "__MACOSX" not in m.filename]
+            if not 0 < len(members) <= _LOGS_LIMIT:
+                raise ValueError(f"{len(members)} logs, not 1 to {_LOGS_LIMIT}")
+            for member in members:
+                if member.file_size > _LOG_LIMIT:
+                    raise ValueError(f"{member.filename!r} has more than {_LOG_LIMIT} bytes")
+                with archive.open(check_packing(member)) as file:
+                    content = file.read(_LOG_LIMIT)  # of which zipfile unpacks no more, whatever size the member states
+                yield member.filename, content
+    except Exception as error:  # a broken archive can raise anything: BadZipFile, zlib.error, RuntimeError...
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: cannot be read as a zip archive of logs ({reason}); replace it") from error
 
 
 def _read_archive(path: Path) -> Iterator[tuple[Cell, _Run]]:
-    """Every log of a zip archive, one at a time: its members that end in .json, in whatever folder."""
-    with zipfile.ZipFile(path) as archive:
-        members = [m for m in archive.infolist() if m.filename.endswith(".json") and "__MACOSX" not in m.filename]
-        if not 0 < len(members) <= _LOGS_LIMIT:
-            raise InputError(f"{path}: {len(members)} logs, not 1 to {_LOGS_LIMIT}; replace it")
-        for member in members:
-            if member.file_size > _LOG_LIMIT:  # of which zipfile reads no more, whatever is packed there
-                raise InputError(f"{path}: {member.filename!r} has more than {_LOG_LIMIT} bytes; replace it")
-            try:
-                yield _read_log(archive.read(member))
-            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-                raise InputError(
-                    f"{path}: {member.filename!r} is no log of NAS-Bench-NLP ({error!r}); replace it"
-                ) from error
+    """The cell and the training of each log of an archive."""
+    for name, content in _logs(path):
+        try:
+            yield _read_log(content)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise InputError(f"{path}: {name!r} is no log of NAS-Bench-NLP ({error!r}); replace it") from error
 
 
 def _trained(cell: Cell, by_dataset: Mapping[str, list[_Run]]) -> Trained:
@@ -479,9 +498,6 @@ def read(source: str, paths: list[Path]) -> list[Trained]:
     """
     runs: dict[Cell, dict[str, list[_Run]]] = {}
     for dataset, path in zip(_DATASETS, paths, strict=False):
-        try:
-            for cell, run in _read_archive(path):
-                runs.setdefault(cell, {}).setdefault(dataset, []).append(run)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise InputError(f"{path}: cannot be read as a zip archive ({error!r}); replace it") from error
+        for cell, run in _read_archive(path):
+            runs.setdefault(cell, {}).setdefault(dataset, []).append(run)
     return [_trained(cell, by_dataset) for cell, by_dataset in runs.items()]

@@ -269,7 +269,11 @@ class AnyNetSpace:
             raise ValueError(f"not a network of {self.name} ({error!r})") from error
         if block != self.block or strides not in ([1, 1, 2, 2], [8, 1, 2, 2]) or first != Stage(1, first.width):
             raise ValueError(f"not a stem and stages of {self.block} with strides 1, 2 and 2")
-        return self.from_id(self.to_id(Architecture(first.width, tuple(stages))))
+        raw = Architecture(first.width, tuple(stages))
+        architecture = self.from_id(self.to_id(raw))
+        if architecture != raw:  # "16" for 16
+            raise ValueError("a network with values of other types")
+        return architecture
 
     def read(self, source: str, paths: list[Path]) -> list[Trained]:
         """See `Space.read`: the accuracies of the networks trained on the source's data set."""

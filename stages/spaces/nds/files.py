@@ -6,15 +6,16 @@ networks that were sampled from one design space and trained on CIFAR-10, or on 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from stages.documents import read_json
 from stages.errors import InputError
 from stages.sources import File
 from stages.spaces import Trained
+from stages.spaces.common.values import count, percentage
 
 _ADDRESS = (
     "https://raw.githubusercontent.com/leeyeehoo/GenNAS-Zero/94f7b88e18ccf443ad9cf75f068d957fb926e393/"
@@ -42,7 +43,8 @@ _HASHES = {
     "ResNeXt-B": "dc0c6c58e8a599ee0824aac8a24454257e302602",
     "ResNeXt-B_in": "466b4df14f2fe44e86cbb0d9eea9f95443c5accd",
 }
-#: A training's curves: nearly all of a file, and of no use here.
+SIZE_LIMIT = 1 << 28  # bytes of a file
+#: A training's curves: nearly all of a file, and of no use here; some have values that are not finite.
 _CURVES = frozenset({"train_ep_loss", "train_ep_top1", "test_ep_top1", "train_it_loss", "train_it_top1"})
 
 
@@ -86,29 +88,19 @@ def read(source: str, paths: list[Path], parse: Callable[[Any], Any]) -> list[Tr
 
 def _entries(path: Path) -> list[Any]:
     """A file's list, or the two lists that a file of repeated trainings has instead."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            content = json.load(file, object_hook=_without_curves)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); get the file again") from error
+    content = read_json(path, "get the file again", SIZE_LIMIT, finite=False, without=_CURVES)
     lists = list(content.values()) if isinstance(content, dict) and content.keys() == {"top", "mid"} else [content]
     if not (all(isinstance(entries, list) for entries in lists) and any(lists)):
         raise InputError(f"{path}: not a list of trained networks; get the file again")
     return [entry for entries in lists for entry in entries]
 
 
-def _without_curves(value: dict[str, Any]) -> dict[str, Any]:
-    """Forgets the curves while the file is read, which saves most of the memory."""
-    return {key: item for key, item in value.items() if key not in _CURVES}
-
-
 def _run(entry: Any, parse: Callable[[Any], Any]) -> tuple[Any, float, int]:
     """The architecture, accuracy in percent and parameters of an entry; a ValueError says what is wrong with it."""
     if not (isinstance(entry, dict) and {"net", "params", "min_test_top1"} <= entry.keys()):
         raise ValueError("not an object with net, params and min_test_top1")
-    error, parameters = entry["min_test_top1"], entry["params"]
-    if type(error) not in (int, float) or not 0 <= error <= 100:
-        raise ValueError(f"min_test_top1 is {error!r}, not a percentage")
-    if type(parameters) is not int or parameters < 1:
-        raise ValueError(f"params is {parameters!r}, not a number of parameters")
-    return parse(entry["net"]), 100 - error, parameters
+    return (
+        parse(entry["net"]),
+        100 - percentage(entry["min_test_top1"], "min_test_top1"),
+        count(entry["params"], "params"),
+    )

@@ -185,6 +185,8 @@ class CellSpace:
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a network of normal and reduction cells ({error!r})") from error
         architecture = self.from_id(self.to_id(raw))
+        if architecture != raw:  # "16" for 16
+            raise ValueError("a network with values of other types")
         for cell, nodes in zip((architecture.normal, architecture.reduce), concatenated, strict=True):
             if nodes != list(output_nodes(cell, self.loose)):
                 raise ValueError(f"a cell concatenates {nodes} instead of {list(output_nodes(cell, self.loose))}")
