@@ -10,8 +10,10 @@ from test_proxies import CONVOLUTIONS, NONE, SKIPS, SPACE, context, sequences
 from torch import nn
 
 from stages import proxies, spaces
-from stages.proxies import packed, regression
-from stages.proxies.training import train
+from stages.errors import is_out_of_memory
+from stages.proxies import regression
+from stages.regression import packed
+from stages.regression.training import train
 from stages.spaces.common.packing import pack
 from stages.statistics import spearman
 
@@ -25,8 +27,8 @@ def scores_in_packs(ctx, architectures):
 
 @pytest.mark.parametrize("message", ["", "cuDNN: unable to find an engine to execute this computation"])
 def test_only_a_lack_of_memory_is_one(message):
-    assert packed.is_out_of_memory(torch.cuda.OutOfMemoryError(message)) and not packed.is_out_of_memory(RuntimeError())
-    assert packed.is_out_of_memory(RuntimeError(message)) == bool(message)
+    assert is_out_of_memory(torch.cuda.OutOfMemoryError(message)) and not is_out_of_memory(RuntimeError())
+    assert is_out_of_memory(RuntimeError(message)) == bool(message)
 
 
 @pytest.mark.parametrize("readout", ["training", "evaluation"])

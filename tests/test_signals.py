@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from stages.errors import InputError
-from stages.proxies import signals, tasks
+from stages.regression import signals, tasks
 
 FREQUENCIES = [0.05, 0.11, 0.2, 0.23, 0.27, 0.31, 0.36, 0.41, 0.44, 0.49]
 CHANNELS = 24

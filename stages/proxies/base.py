@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 if TYPE_CHECKING:
+    import torch
+
     from stages.spaces import Space
 
 
@@ -18,7 +19,7 @@ class Score:
     """What a proxy says of one architecture. Higher is better."""
 
     score: float
-    status: str = "ok"  # or "stopped" at a limit; or "diverged", with a score of -inf
+    status: str = "ok"  # or "stopped" at a limit; "diverged", "timed out", "crashed", with a score of -inf
     losses: tuple[float, ...] = ()  # training loss at each iteration, for proxies that train
 
 
@@ -33,3 +34,4 @@ class Context:
     device: torch.device
     task: Mapping[str, Any] | None = None  # the regression task, for the regression proxy
     limits: Mapping[int, float] = field(default_factory=dict)  # by iteration, the loss above which a training ends
+    dataset: str | None = None  # labelled images, for the proxy that learns them

@@ -1,7 +1,7 @@
 """The regression proxy: train an architecture for seconds on synthetic signals, score it by the loss.
 
 Source: Li et al., "Generic Neural Architecture Search via Regression", NeurIPS 2021, section 3. What is
-particular to images and to sequences is in `image_regression` and `sequence_regression`.
+particular to images and to sequences is in `stages.regression.images` and `stages.regression.sequences`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from stages.proxies import image_regression, packed, sequence_regression
 from stages.proxies.base import Context, Score
-from stages.proxies.tasks import check_family, family_for
-from stages.proxies.training import MEMORY_FORMAT, Task, train
+from stages.regression import images, packed, sequences
+from stages.regression.tasks import check_family, family_for
+from stages.regression.training import MEMORY_FORMAT, Task, train
 from stages.reproducibility import derive_seed
 
 #: What is particular to the inputs of a space.
-DOMAINS = {"images": image_regression, "sequences": sequence_regression}
+DOMAINS = {"images": images, "sequences": sequences}
 
 
 def draw_task(context: Context) -> Task:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from stages.proxies.training import recent
+from stages.regression.training import recent
 
 
 class Halving:

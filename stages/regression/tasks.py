@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from stages.documents import violations
 from stages.errors import InputError
 
 Family = Literal["images", "sequences"]
@@ -103,8 +103,7 @@ def check_family(task: Mapping[str, Any], wanted: Family, name: str = "task") ->
 
 def check_task(task: Any, name: str) -> None:
     """Raise an InputError of one line, naming the file and the key, unless the task is valid."""
-    error = best_match(Draft202012Validator(TASK_SCHEMAS[family(task)]).iter_errors(task))
-    if error:
+    if error := best_match(violations(task, TASK_SCHEMAS[family(task)])):
         key = ".".join(map(str, error.absolute_path)) or "the task"
         raise InputError(f"{name}: {key}: {error.message}")
 

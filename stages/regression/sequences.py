@@ -12,8 +12,8 @@ from typing import Any, cast
 from torch import Generator, Tensor, nn
 
 from stages.proxies.base import Context
-from stages.proxies.signals import draw_sequences
-from stages.proxies.tasks import ENDS
+from stages.regression.signals import draw_sequences
+from stages.regression.tasks import ENDS
 
 LOSS_WEIGHTS = (1.0,)
 INITIAL_RANGE = 0.1  # of the weights of encoder and decoder

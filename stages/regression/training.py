@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,13 @@ from stages.proxies.base import Score
 
 #: Convolutions and pooling are 1.4 times faster in it on a CPU, together with the fused optimiser.
 MEMORY_FORMAT = torch.channels_last
+
+
+class Objective(Protocol):
+    """What a network can be trained on."""
+
+    def losses(self, network: nn.Module, step: int) -> Tensor:
+        """The terms of the loss at a step; at step -1, those of the pass in evaluation mode."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ def make_optimizer(network: nn.Module, protocol: Mapping[str, Any]) -> torch.opt
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, fused=True)
 
 
-def train(network: nn.Module, task: Task, protocol: Mapping[str, Any], limits: Mapping[int, float]) -> Score:
-    """Train one network on the task; see `read_out` for what its score is."""
+def train(network: nn.Module, task: Objective, protocol: Mapping[str, Any], limits: Mapping[int, float]) -> Score:
+    """Train one network; see `read_out` for what its score is."""
     optimizer = make_optimizer(network, protocol)
     network.train()
     losses: list[Tensor] = []

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import numpy as np
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate
 
-from stages.datasets import to_tensor
 from stages.errors import InputError
 from stages.proxies.base import Context
-from stages.proxies.signals import GRID, draw_target
-from stages.proxies.tasks import STAGES
-from stages.reproducibility import derive_seed
+from stages.proxies.common.inputs import prepare_images
+from stages.regression.signals import GRID, draw_target
+from stages.regression.tasks import STAGES
 
 #: Of each stage's mean squared error, shallow to deep.
 LOSS_WEIGHTS = (0.25, 0.5, 1.0)
@@ -46,15 +44,6 @@ class RegressionNetwork(nn.Module):
 def head_channels(task: Mapping[str, Any], protocol: Mapping[str, Any]) -> tuple[int, ...]:
     """Target channels per stage: the task's factors times the protocol's width (64 in the paper)."""
     return tuple(max(1, int(factor * protocol["target_channels"])) for factor in task["channel_factors"])
-
-
-def prepare_images(context: Context) -> Tensor:
-    """The one batch of a repetition, drawn, standardised and resized: (B, 3, resolution, resolution)."""
-    if not len(context.images):
-        raise InputError("params.yaml: download.images: none, but the space is one of images; choose some")
-    order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(context.images))
-    images = to_tensor(context.images[order[: context.protocol["batch_size"]]])
-    return interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")
 
 
 def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> tuple[Tensor, tuple[Tensor, ...]]:

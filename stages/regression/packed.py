@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stages.errors import is_out_of_memory
 from stages.proxies.base import Context, Score
-from stages.proxies.training import Task, make_optimizer, read_out
+from stages.regression.training import Task, make_optimizer, read_out
 from stages.spaces.common.packing import pack
 
 #: Networks per pack; halved where they do not fit into the GPU's memory.
@@ -61,12 +62,6 @@ def make(
                 yield from train(networks)
 
     return score
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a GPU's memory did not suffice; its libraries have several ways to say so."""
-    signs = ("out of memory", "ALLOC_FAILED", "unable to find an engine")
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def losses_of_each(network: nn.Module, count: int, task: Task, noise: Tensor) -> Tensor:
