@@ -1,0 +1,1 @@
+"""What proxies share. Nothing here is a proxy."""

@@ -1,0 +1,21 @@
+"""The images that proxies show to networks."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from stages.datasets import to_tensor
+from stages.errors import InputError
+from stages.proxies.base import Context
+from stages.reproducibility import derive_seed
+
+
+def prepare_images(context: Context) -> Tensor:
+    """The one batch of a repetition, drawn, standardised and resized: (B, 3, resolution, resolution)."""
+    if not len(context.images):
+        raise InputError("params.yaml: download.images: none, but the space is one of images; choose some")
+    order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(context.images))
+    images = to_tensor(context.images[order[: context.protocol["batch_size"]]])
+    return interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")

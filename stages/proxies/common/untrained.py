@@ -1,0 +1,81 @@
+"""What proxies of untrained networks (zero-cost proxies) share: a classifier and one batch of images.
+
+Their papers take the batch from the training set, with its labels. The pipeline has images without labels: those here
+are drawn at random, uniformly from ten classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from stages.classifier import Classifier
+from stages.errors import InputError
+from stages.proxies.base import Context, Score
+from stages.proxies.common.inputs import prepare_images
+from stages.regression.tasks import family_for
+from stages.reproducibility import derive_seed
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a network is shown: the same for all architectures of a repetition."""
+
+    images: Tensor  # (B, 3, H, W), standardised
+    noise: Tensor  # of the images' shape, standard normal
+    labels: Tensor  # (B,), random classes
+
+
+def draw_batch(context: Context) -> Batch:
+    """Draw a batch from the context's seed, on its device."""
+    images = prepare_images(context)
+    generator = Generator().manual_seed(derive_seed(context.seed, "batch"))
+    noise = torch.randn(images.shape, generator=generator)
+    labels = torch.randint(CLASSES, (len(images),), generator=generator)
+    return Batch(*(tensor.to(context.device) for tensor in (images, noise, labels)))
+
+
+def make_untrained(
+    proxy: str, context: Context, measure: Callable[[Classifier, Batch], float]
+) -> Callable[[Sequence[Any]], Iterator[Score]]:
+    """A proxy that measures a number on each network as it is initialised, in training mode. Higher is better.
+
+    Every network starts from the same seed; `measure` may draw from torch's global generator, too. An InputError says
+    that the space is one of sequences, for which these proxies are not defined; a number that is not finite ranks
+    last, as a training that diverged.
+    """
+    if family_for(context.space.INPUT_SHAPE) != "images":
+        raise InputError(f"params.yaml: the proxy {proxy} is of networks of images, not of sequences; remove it")
+    batch = draw_batch(context)
+
+    def score(architecture: Any) -> Score:
+        torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
+        network = Classifier(
+            context.space.build(architecture, context.protocol["width"], context.protocol["depth"]), CLASSES
+        )
+        value = float(measure(network.to(context.device).train(), batch))
+        return Score(value) if math.isfinite(value) else Score(-math.inf, "diverged")
+
+    return lambda architectures: map(score, architectures)
+
+
+class ReluOutputs(TorchDispatchMode):
+    """Collects the output of every ReLU within the block, module or function, in order of execution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: list[Tensor] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = function(*args, **(kwargs or {}))
+        if function in (torch.ops.aten.relu.default, torch.ops.aten.relu_.default):
+            self.outputs.append(output.detach().clone())  # one in place may be overwritten
+        return output
