@@ -1,0 +1,92 @@
+"""Measure what each proxy costs: seconds per architecture and repetition, of all proxies in one process.
+
+The proxies take turns, so that a machine that is busy for a while is so for all of them: a round, in which every proxy
+scores the same few architectures, that warms up and is discarded, then a few that count. What a proxy prepares before
+its first architecture is part of it. One thread, or a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from stages import artifacts, spaces, study
+from stages.cli import json_argument, logger, run, stage_parser
+from stages.protocols import told
+from stages.workers import Workers
+
+ARCHITECTURES = 5
+ROUNDS = 3
+
+
+def make_scorers(args: argparse.Namespace) -> dict[str, study.Scorer]:
+    """The first repetition of each proxy, by name."""
+    images = study.read_images(args.images)
+    scorers = {}
+    for name, proxy in args.params["proxies"].items():
+        values = told(args.params, name, args.protocols)
+        path = args.best_task if proxy.get("task") == "searched" else proxy.get("task")
+        scorers[name] = study.Scorer(
+            values["kind"], args.space, values.get("protocol", {}), images, args.seed, 0,
+            study.read_task(Path(path)) if path else None, dataset=values.get("dataset"),
+        )  # fmt: skip
+    return scorers
+
+
+def measure(workers: Workers, scorers: Mapping[str, study.Scorer], ids: Sequence[str]) -> dict[str, list[float]]:
+    """Seconds per architecture in each round that counts, by proxy."""
+    measured: dict[str, list[float]] = {name: [] for name in scorers}
+    for turn in range(1 + ROUNDS):
+        for name, scorer in scorers.items():
+            begin = time.perf_counter()
+            list(workers.scores(scorer, ids))
+            measured[name].append((time.perf_counter() - begin) / len(ids))
+            logger.info("%s, round %d of %d: %.4g s per architecture", name, turn, ROUNDS, measured[name][-1])
+    return {name: seconds[1:] for name, seconds in measured.items()}
+
+
+def cost_rows(measured: Mapping[str, list[float]], architectures: int) -> list[dict[str, Any]]:
+    """The rows of `artifacts.COSTS`."""
+    rows = []
+    for name, seconds in measured.items():
+        row = (name, architectures, len(seconds), median(seconds), min(seconds), max(seconds))
+        rows.append(dict(zip(artifacts.COSTS.names, row, strict=True)))
+    return rows
+
+
+def processor() -> str:
+    """What the manufacturer calls this machine's processor."""
+    info = Path("/proc/cpuinfo")  # Linux
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    return str((*names, platform.processor() or platform.machine())[0])
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--space", choices=spaces.NAMES, required=True)
+    parser.add_argument("--params", type=json_argument, required=True, help="the section train_proxy of params.yaml")
+    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
+    parser.add_argument("--seed", type=int, required=True, help="base seed")
+    parser.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
+    parser.add_argument("--images", type=Path, required=True, help="images.parquet")
+    parser.add_argument("--best-task", type=Path, required=True, help="the searched task")
+    parser.add_argument("--costs", type=Path, required=True, help="written")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    ids = study.read_sample(args.architectures, "evaluate")[:ARCHITECTURES]
+    with Workers(1) as workers:
+        measured = measure(workers, make_scorers(args), ids)
+    made_with = {**workers.made_with, "processor": processor()}
+    artifacts.write_rows(cost_rows(measured, len(ids)), artifacts.COSTS, args.costs, made_with)
+
+
+if __name__ == "__main__":
+    run(arguments(), main)
