@@ -4,7 +4,8 @@ Spearman's rho with a 95 % bootstrap confidence interval, Kendall's tau, and the
 top 5 % found in the predicted top 10 %: per proxy, per repetition and on the mean score, for every
 target of the benchmark, over the architectures whose target is known. Quality is the target, or its
 negative where less is better (`artifacts.orientation`). Signs are kept: a proxy that ranks backwards
-shows a negative rho.
+shows a negative rho. And rho between the mean scores of every two proxies, which says whether they know
+the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import math
 from collections import Counter
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +101,28 @@ def correlations(scores: pa.Table, benchmark: pa.Table, seed: int) -> list[dict[
 def agreement(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float, ...]:
     """The columns of `artifacts.CORRELATION` from `architectures` on."""
     rho, tau = float(spearman(scores, quality)), float(kendalltau(scores, quality).statistic)
-    diverged = int(np.isneginf(scores).sum())
-    return len(scores), diverged, rho, *interval(scores, quality, seed), tau, top_share(scores, quality)
+    failed = int(np.isneginf(scores).sum())
+    return len(scores), failed, rho, *interval(scores, quality, seed), tau, top_share(scores, quality)
+
+
+def proxy_correlations(scores: pa.Table) -> list[dict[str, Any]]:
+    """The rows of `artifacts.PROXY_CORRELATION`: pairs in the order of the scores."""
+    means = [(proxy, matrix.mean(axis=0)) for proxy, _, matrix, _ in score_matrices(scores)]
+    return [
+        dict(zip(artifacts.PROXY_CORRELATION.names, (one, other, float(spearman(x, y)), len(x)), strict=True))
+        for (one, x), (other, y) in combinations(means, 2)
+    ]
 
 
 def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
     """Rho of the negated training loss after each iteration, averaged over seeds; none for baselines."""
     rows = []
     for proxy, ids, matrix, curves in score_matrices(scores):
-        if not curves[0]:
+        longest = max(map(len, curves))
+        if not longest:
             continue
-        losses = np.array(curves).reshape(*matrix.shape, -1)  # (seeds, n, iterations)
+        padded = [curve + [np.inf] * (longest - len(curve)) for curve in curves]  # one that timed out has no curve
+        losses = np.array(padded).reshape(*matrix.shape, longest)  # (seeds, n, iterations)
         losses = np.where(np.isfinite(losses), losses, np.inf)
         quality = read_targets(benchmark, ids)[target][None, :, None]
         rhos = spearman(-losses, np.broadcast_to(quality, losses.shape), axis=1).mean(axis=0)
@@ -122,7 +135,7 @@ def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict
 
 def headline(rows: list[dict[str, Any]], target: str) -> dict[str, Any]:
     """metrics.json: per proxy, on the primary target and the mean over seeds; null where undefined."""
-    columns = ("spearman_rho", "rho_low", "rho_high", "kendall_tau", "top_share", "architectures", "diverged")
+    columns = ("spearman_rho", "rho_low", "rho_high", "kendall_tau", "top_share", "architectures", "failed")
     primary = [row for row in rows if row["target"] == target]
     repetitions = Counter(row["proxy"] for row in primary if row["seeds"] != "mean")
     found = {}
@@ -134,11 +147,12 @@ def headline(rows: list[dict[str, Any]], target: str) -> dict[str, Any]:
 
 def arguments() -> argparse.ArgumentParser:
     parser = stage_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")
+    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="scores.parquet, aggregates.parquet")
     parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
     parser.add_argument("--target", type=json_argument, required=True, help="primary target, as JSON")
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--correlation", type=Path, required=True, help="written")
+    parser.add_argument("--proxy-correlation", type=Path, required=True, help="written")
     parser.add_argument("--convergence", type=Path, required=True, help="written")
     parser.add_argument("--plot", type=Path, required=True, help="written: convergence as CSV for dvc plots")
     parser.add_argument("--metrics", type=Path, required=True, help="written")
@@ -147,7 +161,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     target = args.target
-    scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
+    tables = [artifacts.read_parquet(path, artifacts.SCORES) for path in args.scores]
+    scores = pa.concat_tables(table.replace_schema_metadata() for table in tables)
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
     artifacts.check_target(benchmark, target, args.benchmark)
     rows = correlations(scores, benchmark, args.seed)
@@ -155,6 +170,7 @@ def main(args: argparse.Namespace) -> None:
     for row in rows:
         logger.info("%(proxy)s %(target)s seeds %(seeds)s: rho %(spearman_rho).3f (n = %(architectures)d)", row)
     artifacts.write_rows(rows, artifacts.CORRELATION, args.correlation)
+    artifacts.write_rows(proxy_correlations(scores), artifacts.PROXY_CORRELATION, args.proxy_correlation)
     artifacts.write_rows(curve, artifacts.CONVERGENCE, args.convergence)
     lines = [f"{row['proxy']},{row['iteration']},{row['spearman_rho']:.4f}" for row in curve]
     artifacts.write_text("\n".join(["proxy,iteration,spearman_rho", *lines, ""]), args.plot)

@@ -17,15 +17,24 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
+from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
-from stages import artifacts
+from stages import artifacts, costs
 from stages.datasets import to_tensor
-from stages.proxies.signals import draw_basis, draw_sequences, draw_target
+from stages.regression.signals import draw_basis, draw_sequences, draw_target
 from stages.spaces import Vertex
 
 Rows = Sequence[Mapping[str, Any]]
+Styles = Mapping[str, Mapping[str, Any]]
+Point = tuple[float, float]
+Points = Mapping[str, Point]
 
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE, BLACK = (
     "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#000000",
@@ -37,6 +46,8 @@ RANDOM: dict[str, Any] = {"color": ORANGE, "linestyle": "--"}
 RHO = "\N{GREEK SMALL LETTER RHO}"
 WIDTH = 4.5  # inches
 MANY = 1000  # dots in a panel: they are drawn as one picture, or a report of a whole space would take 10 MB
+PANELS = 12  # of score against truth
+NUMBERED = 12  # proxies in a matrix with numbers
 TILES = 6  # pictures per row of the figure of signals
 
 styled = matplotlib.rc_context(
@@ -58,9 +69,10 @@ styled = matplotlib.rc_context(
 )
 
 
-def proxy_colours(proxies: Iterable[str]) -> dict[str, str]:
-    """One colour per proxy, in the order they first appear; the same in every figure."""
-    return dict(zip(dict.fromkeys(proxies), itertools.cycle(PALETTE)))
+def proxy_styles(proxies: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a kind of line per proxy, in the order they first appear; the same in every figure."""
+    styles = ({"color": colour, "linestyle": line} for line in ("-", "--", ":", "-.") for colour in PALETTE)
+    return dict(zip(dict.fromkeys(proxies), itertools.cycle(styles)))
 
 
 def canvas(height: float) -> Figure:
@@ -134,33 +146,183 @@ def scatter_panel(axis: Axes, values: np.ndarray, scores: np.ndarray, colour: st
 
 
 @styled
-def scatter(
-    scores: Rows, truth: Mapping[str, float], target: str, rhos: Mapping[str, float], colours: Mapping[str, str]
-) -> str:
-    """Mean score against the target, one panel per proxy (`SCORES`)."""
-    panels = mean_scores(scores)
+def scatter(scores: Rows, truth: Mapping[str, float], target: str, rhos: Mapping[str, float], styles: Styles) -> str:
+    """Mean score against the target (`SCORES`), a panel for each of the first `PANELS` proxies of `rhos`."""
+    means = mean_scores(scores)
+    panels = {proxy: means[proxy] for proxy in [*rhos][:PANELS]}
     lines = math.ceil(len(panels) / 2)
     figure = canvas(2.1 * lines)
     for place, (proxy, own) in enumerate(panels.items(), start=1):
         axis = figure.add_subplot(lines, 2, place)
         axis.set_title(f"{proxy}\n{RHO} = {rhos[proxy]:.2f}")
-        scatter_panel(axis, np.array([truth[a] for a in own]), np.array([*own.values()]), colours[proxy], target)
+        scatter_panel(
+            axis, np.array([truth[a] for a in own]), np.array([*own.values()]), styles[proxy]["color"], target
+        )
     figure.supxlabel(truth_label(target), fontsize=10)
     figure.supylabel("score", fontsize=10)
     return to_svg(figure)
 
 
 @styled
-def convergence(rows: Rows, colours: Mapping[str, str]) -> str:
+def convergence(rows: Rows, styles: Styles) -> str:
     """Rho against training iterations, one line per trained proxy (`CONVERGENCE`, one target)."""
-    figure = canvas(3.4)
+    proxies = dict.fromkeys(row["proxy"] for row in rows)
+    figure = canvas(2.9 + 0.09 * len(proxies))
     axis = figure.add_subplot(xlabel="training iterations", ylabel=f"Spearman's {RHO}")
-    for proxy in dict.fromkeys(row["proxy"] for row in rows):
+    for proxy in proxies:
         own = [row for row in rows if row["proxy"] == proxy]
         iterations = [row["iteration"] for row in own]
-        axis.plot(iterations, [row["spearman_rho"] for row in own], color=colours[proxy], label=proxy)
+        axis.plot(iterations, [row["spearman_rho"] for row in own], label=proxy, **styles[proxy])
     axis.set_ylim(top=1)
     figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)
+
+
+# --- what a proxy costs, and which proxies agree ----------------------------------------------
+
+#: How each group of proxies is drawn.
+MARKERS: dict[str, dict[str, Any]] = {
+    "baseline": {"marker": "s", "color": BLACK},
+    "zero-cost": {"marker": "o", "color": VERMILLION},
+    "trained": {"marker": "^", "color": BLUE},
+    "aggregate": {"marker": "D", "color": PURPLE},
+}
+#: Where a name may stand beside its dot: directions, and distances in points; far ones get a line.
+BESIDE = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 0.6), (0.8, -0.6), (-0.8, 0.6), (-0.8, -0.6))
+DISTANCES, FAR = (5, 9, 16, 24, 34, 46, 60), 9
+HALO = (patheffects.withStroke(linewidth=2, foreground="white"),)
+
+
+def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The area that each of the boxes (N, 4), left, bottom, right and top, shares with others (M, 4)."""
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum(boxes[:, None, 2:], others[:, 2:])
+    areas: np.ndarray = np.maximum(high - low, 0).prod(axis=2).sum(axis=1)
+    return areas
+
+
+def write_names(figure: Figure, axis: Axes, points: Points, lines: Sequence[tuple[Point, Point]]) -> None:
+    """Write each point's name beside it, as near as leaves it clear of dots, lines and names."""
+    figure.set_dpi(72)  # so that a pixel is a point
+    figure.draw_without_rendering()  # which decides where everything else is
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    places = axis.transData.transform([*points.values()])
+    dots = np.hstack([places - 4, places + 4])
+    ends = axis.transData.transform(np.reshape(lines, (-1, 2))).reshape(-1, 4)
+    taken, inside = np.vstack([dots, ends + np.array([-2, -2, 2, 2])]), np.array([axis.bbox.extents])
+    for (name, point), place in zip(points.items(), places, strict=True):
+        label = axis.annotate(
+            name, point, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=8, path_effects=HALO,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "#777777"}, zorder=4,
+        )  # fmt: skip
+        label.set_in_layout(False)
+        half = np.array(Text.get_window_extent(label, renderer).size) / 2
+        offsets = np.array([r * np.array(s) + half * np.sign(s) for r, s in itertools.product(DISTANCES, BESIDE)])
+        boxes = np.hstack([place + offsets - half, place + offsets + half])
+        clashes = overlaps(boxes, taken) - overlaps(boxes, inside)
+        best = int(np.argmin(clashes.round()))  # the nearest of those that differ by rounding
+        label.xyann = tuple(offsets[best])
+        assert label.arrow_patch
+        label.arrow_patch.set_visible(DISTANCES[best // len(BESIDE)] >= FAR)
+        taken = np.vstack([taken, boxes[best]])
+
+
+def log_axis(axis: Axes) -> None:
+    """Plain numbers at the decades of the x axis, and between them if these are few."""
+    low, high = axis.get_xlim()
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+
+
+def draw_dots(axis: Axes, rows: Rows) -> None:
+    """A dot per proxy with rho's interval, hollow if it needs labels."""
+    for row in rows:
+        style, rho = MARKERS[row["group"]], row["spearman_rho"]
+        reach = np.maximum([[rho - row["rho_low"]], [row["rho_high"] - rho]], 0)
+        axis.errorbar(
+            row["seconds"].median, rho, yerr=reach, markersize=5, elinewidth=0.5, alpha=0.9,
+            markerfacecolor="white" if row["labels"] else style["color"], **style,
+        )  # fmt: skip
+    for group in (group for group in MARKERS if any(row["group"] == group for row in rows)):
+        axis.plot([], [], linestyle="", markersize=5, label=group, **MARKERS[group])
+    if any(row["labels"] for row in rows):
+        axis.plot([], [], "o", markersize=5, color=BLACK, markerfacecolor="white", label="needs labels")
+
+
+def draw_front(axis: Axes, steps: Sequence[Point]) -> list[tuple[Point, Point]]:
+    """A line that rises at each step, and goes on to the right; its level parts."""
+    axis.set_xlim(axis.get_xlim())
+    ends = [*(cost for cost, _ in steps[1:]), axis.get_xlim()[1]]
+    level = [((cost, rho), (end, rho)) for (cost, rho), end in zip(steps, ends, strict=False)]
+    axis.plot(*np.reshape(level, (-1, 2)).T, color=GREEN, linewidth=2, label="best trade", zorder=1.5)
+    return level
+
+
+@styled
+def cost(rows: Rows) -> str:
+    """Rho against seconds per architecture, and the front of those that need no labels (the report's headline)."""
+    shown = [row for row in rows if math.isfinite(row["spearman_rho"])]
+    points = {row["proxy"]: (row["seconds"].median, row["spearman_rho"]) for row in shown}
+    best = costs.front({row["proxy"]: points[row["proxy"]] for row in shown if not row["labels"]})
+    figure = canvas(4.4)
+    axis = figure.add_subplot(xlabel="seconds per architecture", ylabel=f"Spearman's {RHO}", xscale="log")
+    axis.margins(x=0.12)
+    draw_dots(axis, shown)
+    level = draw_front(axis, [points[name] for name in best])
+    log_axis(axis)
+    figure.legend(loc="outside lower center", ncols=3)
+    if points:
+        write_names(figure, axis, {name: points[name] for name in [*best, *points]}, level)
+    return to_svg(figure)
+
+
+def side_by_side(matrix: np.ndarray) -> list[int]:
+    """An order in which the proxies that rank alike are neighbours: average linkage, of the distance 1 - rho."""
+    if len(matrix) < 3:
+        return [*range(len(matrix))]
+    distances = squareform(1 - np.nan_to_num(matrix), checks=False)
+    order: list[int] = leaves_list(linkage(distances, "average", optimal_ordering=True)).tolist()
+    return order
+
+
+def square(rows: Rows, proxies: Sequence[str]) -> np.ndarray:
+    """The matrix of `PROXY_CORRELATION`, one on its diagonal."""
+    index = {proxy: i for i, proxy in enumerate(proxies)}
+    matrix = np.eye(len(proxies))
+    for row in rows:
+        i, j = index[row["proxy"]], index[row["other"]]
+        matrix[i, j] = matrix[j, i] = row["spearman_rho"]
+    return matrix
+
+
+def short(rho: float) -> str:
+    """Two decimals in little space: .87"""
+    return f"{round(rho, 2) + 0:.2f}".replace("0.", ".").replace("1.00", "1").replace("-", "\N{MINUS SIGN}")
+
+
+@styled
+def proxy_correlation(rows: Rows, proxies: Sequence[str]) -> str:
+    """Rho between every two proxies (`PROXY_CORRELATION`), as colours; of few, as numbers, too."""
+    matrix = square(rows, proxies)
+    order = side_by_side(matrix)
+    matrix, names = matrix[np.ix_(order, order)], [proxies[i] for i in order]
+    few = len(names) <= NUMBERED
+    figure = canvas(4.3)
+    axis = figure.add_subplot()
+    image = axis.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=10 if few else 8)
+    axis.set_yticks(range(len(names)), names, fontsize=10 if few else 8)
+    axis.tick_params(length=0)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+    if few:
+        for (i, j), rho in np.ndenumerate(matrix):
+            axis.text(
+                j, i, short(rho), ha="center", va="center", fontsize=8, color="white" if abs(rho) > 0.6 else BLACK
+            )
+    else:
+        figure.colorbar(image, location="top", shrink=0.6, label=f"Spearman's {RHO}")
     return to_svg(figure)
 
 

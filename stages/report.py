@@ -18,32 +18,54 @@ import pyarrow as pa
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages import artifacts, figures, spaces, study
+from stages import artifacts, costs, figures, spaces, study
 from stages.cli import json_argument, run, stage_parser
+from stages.documents import read_json
 from stages.figures import Rows
-from stages.proxies.tasks import family
+from stages.protocols import WITHOUT_PROTOCOL
+from stages.regression.tasks import family
 from stages.reproducibility import derive_seed
 
 FIRST_IDS = 5  # architectures of each role that the record spells out
 TABLES = (
-    "benchmark", "images", "architectures", "scores", "correlation", "convergence", "trials",
-    "trajectory", "history",
+    "benchmark", "images", "architectures", "scores", "aggregates", "costs", "correlation", "proxy_correlation",
+    "convergence", "trials", "trajectory", "history",
 )  # fmt: skip
 DOCUMENTS = ("best_task", "best", "retrain_metrics")
 
 
-def headline(correlation: Rows, scores: Rows, target: str) -> list[dict[str, Any]]:
-    """The primary target's rows for the mean over seeds, best rho first, with seeds and iterations."""
-    seeds: dict[str, int] = {}
+def describe(section: Mapping[str, Any], name: str, iterations: int) -> dict[str, Any]:
+    """What a proxy or an aggregate is: its group, how to say that in words, and whether it needs labels."""
+    proxies = section["train_proxy"]["proxies"]
+    if aggregate := section["aggregate"].get(name):
+        members = [proxies[member] for member in aggregate["members"]]
+        words = f"aggregate, {aggregate['kind'].replace('_', ' ')} of {len(members)}"
+        labels = aggregate["kind"] == "fit" or any(map(needs_labels, members))
+        return {"group": "aggregate", "words": words, "labels": labels}
+    proxy = proxies[name]
+    group = "trained" if iterations else "baseline" if proxy["kind"] in WITHOUT_PROTOCOL else "zero-cost"
+    kind = proxy["kind"].replace("_", " ") if iterations else group
+    amounts = [f"{proxy['seeds']} seeds"] * (proxy["seeds"] > 1) + [f"{iterations} iterations"] * (iterations > 0)
+    words = ", ".join(filter(None, (kind, " \N{MULTIPLICATION SIGN} ".join(amounts))))
+    return {"group": group, "words": words, "labels": needs_labels(proxy)}
+
+
+def needs_labels(proxy: Mapping[str, Any]) -> bool:
+    """Whether a proxy learns labelled images."""
+    return "dataset" in proxy
+
+
+def headline(
+    correlation: Rows, scores: Rows, seconds: Mapping[str, costs.Seconds], section: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The primary target's rows for the mean over seeds, best rho first, with what each proxy is and costs."""
     iterations: dict[str, int] = {}
     for row in scores:
-        proxy = row["proxy"]
-        seeds[proxy] = max(seeds.get(proxy, 0), row["seed"] + 1)
-        iterations[proxy] = max(iterations.get(proxy, 0), len(row["losses"]))
+        iterations[row["proxy"]] = max(iterations.get(row["proxy"], 0), len(row["losses"]))
     rows = [
-        {**row, "repetitions": seeds[row["proxy"]], "iterations": iterations[row["proxy"]]}
+        {**row, **describe(section, row["proxy"], iterations[row["proxy"]]), "seconds": seconds[row["proxy"]]}
         for row in correlation
-        if row["target"] == target and row["seeds"] == "mean"
+        if row["target"] == section["target"] and row["seeds"] == "mean"
     ]
     return sorted(rows, key=lambda row: np.nan_to_num(row["spearman_rho"], nan=-2), reverse=True)
 
@@ -64,10 +86,10 @@ def further_targets(correlation: Rows, target: str) -> dict[str, dict[str, float
     return further
 
 
-def made_with(scores: pa.Table) -> dict[str, str]:
-    """The versions and the device that the scores were computed with."""
-    metadata = scores.schema.metadata
-    return {key: metadata[key.encode()].decode() for key in ("python", "torch", "numpy", "device")}
+def made_with(table: pa.Table, *keys: str) -> dict[str, str]:
+    """The versions and the device that a table was computed with."""
+    metadata = table.schema.metadata
+    return {key: metadata.get(key.encode(), b"unknown").decode(errors="replace") for key in keys}
 
 
 def read_rows(path: Path, schema: pa.Schema) -> Rows:
@@ -76,16 +98,21 @@ def read_rows(path: Path, schema: pa.Schema) -> Rows:
     return rows
 
 
-def draw(args: argparse.Namespace, scores: Rows, rhos: Mapping[str, float]) -> dict[str, str]:
-    """The figures as SVG, by name."""
-    colours = figures.proxy_colours(row["proxy"] for row in scores)
+def draw(args: argparse.Namespace, scores: Rows, table: Rows) -> dict[str, str]:
+    """The figures as SVG, by name; `table` is the headline."""
+    rhos = {row["proxy"]: row["spearman_rho"] for row in table}
+    curves = read_rows(args.convergence, artifacts.CONVERGENCE)
+    styles = figures.proxy_styles(row["proxy"] for row in (*curves, *scores))
     tasks = {path.stem: study.read_task(path) for path in args.tasks}
     tasks["the searched task"] = study.read_task(args.best_task)
     target = args.params["target"]
     truth = study.read_truth(args.benchmark, target)
+    pairs = read_rows(args.proxy_correlation, artifacts.PROXY_CORRELATION)
     return {
-        "scatter": figures.scatter(scores, truth, target, rhos, colours),
-        "convergence": figures.convergence(read_rows(args.convergence, artifacts.CONVERGENCE), colours),
+        "cost": figures.cost(table),
+        "proxy_correlation": figures.proxy_correlation(pairs, [*rhos]),
+        "scatter": figures.scatter(scores, truth, target, rhos, styles),
+        "convergence": figures.convergence(curves, styles),
         "signals": draw_signals(tasks, study.read_images(args.images), derive_seed(args.seed, "report")),
         "task_search": figures.task_search(read_rows(args.trials, artifacts.TRIALS)),
         "search": figures.search(read_rows(args.trajectory, artifacts.TRAJECTORY), target),
@@ -119,6 +146,7 @@ def render(**values: Any) -> str:
     )  # fmt: skip
     environment.filters |= {
         "decimals": lambda x, places: "-" if x is None else f"{x:.{places}f}".replace("-", "\N{MINUS SIGN}"),
+        "seconds": costs.text,
         "data_uri": lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode(),
     }
     return environment.get_template("report.html.jinja").render(values)
@@ -142,10 +170,12 @@ def main(args: argparse.Namespace) -> None:
     target = args.params["target"]
     scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
     correlation = read_rows(args.correlation, artifacts.CORRELATION)
-    rows = scores.to_pylist()
-    table = headline(correlation, rows, target)
-    best = artifacts.read_json(args.best)
-    pictures = draw(args, rows, {row["proxy"]: row["spearman_rho"] for row in table})
+    rows = [*scores.to_pylist(), *read_rows(args.aggregates, artifacts.SCORES)]
+    timed = artifacts.read_parquet(args.costs, artifacts.COSTS)
+    seconds = costs.per_architecture(args.params, timed.to_pylist())
+    table = headline(correlation, rows, seconds, args.params)
+    best = read_json(args.best, schema=artifacts.BEST)
+    pictures = draw(args, rows, table)
     html = render(
         space=args.space,
         target=target,
@@ -157,11 +187,13 @@ def main(args: argparse.Namespace) -> None:
         best=best,
         diagram=diagram(args.space, best["architecture"]),
         pictures=pictures,
-        retrain=artifacts.read_json(args.retrain_metrics),
+        retrain=read_json(args.retrain_metrics, schema=artifacts.RETRAINED),
         params_yaml=yaml.safe_dump({"protocols": args.protocols, args.space: args.params}, sort_keys=False),
         protocol=args.protocols[args.params["train_proxy"]["protocol"]],
         best_task=args.best_task.read_text(encoding="utf-8"),
-        made_with=made_with(scores),
+        made_with=made_with(scores, "python", "torch", "numpy", "device"),
+        timed=timed.to_pylist()[0] | made_with(timed, "processor", "torch", "device"),
+        panels=figures.PANELS,
         labelled=study.read_sample(args.architectures, "label"),
         evaluated=study.read_sample(args.architectures, "evaluate")[: table[0]["architectures"]],
         first_ids=FIRST_IDS,

@@ -109,6 +109,24 @@ def test_a_proxy_that_tells_nothing_apart_has_no_rho(tables):
     assert metrics["good"]["spearman_rho"] == 1
 
 
+def test_proxies_are_compared_in_pairs():
+    """On their mean scores, against scipy; one without a score ranks last."""
+    rng = np.random.default_rng(0)
+    scores = {"one": rng.normal(size=(2, 9)), "two": rng.normal(size=(1, 9)), "three": rng.normal(size=(1, 9))}
+    scores["one"][1, 4] = -np.inf
+    rows = [
+        dict(zip(artifacts.SCORES.names, (proxy, seed, i, f"a{i}", score, "ok", []), strict=True))
+        for proxy, matrix in scores.items()
+        for seed, row in enumerate(matrix)
+        for i, score in enumerate(row.tolist())
+    ]
+    found = correlate.proxy_correlations(pa.Table.from_pylist(rows, schema=artifacts.SCORES))
+    assert [(row["proxy"], row["other"]) for row in found] == [("one", "two"), ("one", "three"), ("two", "three")]
+    for row in found:
+        x, y = (np.maximum(scores[row[name]].mean(axis=0), -99) for name in ("proxy", "other"))
+        assert row["spearman_rho"] == pytest.approx(spearmanr(x, y).statistic) and row["architectures"] == 9
+
+
 def test_convergence_has_one_rho_per_iteration(tables):
     rows = correlate.convergence(*tables, "x_percent")
     assert [(r["proxy"], r["iteration"], round(r["spearman_rho"], 6)) for r in rows] == [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
-from stages import artifacts, figures, report, study
+from stages import artifacts, costs, figures, report, study
+from stages.documents import read_json
 from stages.errors import InputError
 from stages.spaces import Vertex
 
 TARGET = "cifar10_accuracy_percent"
 HOSTILE = "<script>alert(1)</script>"
 PROXIES = {"parameters": 0, "single": 5, HOSTILE: 5}  # training iterations
+RANKED = ["labels", *PROXIES]  # worst first; `labels` is an aggregate
 FOUND = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|avg_pool_3x3~1|nor_conv_1x1~2|"
 ARCHITECTURES = [FOUND, f"{HOSTILE} & co", *(f"architecture-{i}" for i in range(12))]
 ACCURACIES = np.linspace(94, 60, len(ARCHITECTURES))
@@ -33,9 +39,21 @@ TASK = {
         "stage_3": [],
     },
 }
-PARAMS = {"train_proxy": {"protocol": "tiny"}, "target": TARGET}
+PARAMS = {
+    "target": TARGET,
+    "train_proxy": {
+        "protocol": "tiny",
+        "proxies": {
+            "parameters": {"kind": "parameters", "seeds": 2},
+            "single": {"kind": "regression", "seeds": 2},
+            HOSTILE: {"kind": "short_training", "dataset": "digits", "seeds": 2},
+        },
+    },
+    "aggregate": {"labels": {"kind": "fit", "members": ["parameters", "single"]}},
+}
 PROTOCOLS = {"tiny": {"width": 0.5, "depth": 0.2, "batch_size": 4, "resolution": 16}}
-FIGURES = {"scatter", "convergence", "signals", "task_search", "search", "retrain"}
+ACTIVE = {"script", "link", "iframe", "object", "embed", "form", "base", "foreignobject", "animate", "set"}
+FIGURES = {"cost", "proxy_correlation", "scatter", "convergence", "signals", "task_search", "search", "retrain"}
 
 
 def benchmark() -> pa.Table:
@@ -66,10 +84,22 @@ def score_rows() -> list[dict[str, Any]]:
     ]
 
 
+def aggregate_rows() -> list[dict[str, Any]]:
+    """Scores as those of the first proxy."""
+    own = [row for row in score_rows() if row["proxy"] == "parameters" and row["seed"] == 0]
+    return [{**row, "proxy": "labels"} for row in own]
+
+
+def cost_rows() -> list[dict[str, Any]]:
+    """The first proxy costs 0.01 s per repetition, and each a tenfold of the one before."""
+    rows = [(proxy, 5, 3, 0.01 * 10**i, 0.008 * 10**i, 0.02 * 10**i) for i, proxy in enumerate(PROXIES)]
+    return [dict(zip(artifacts.COSTS.names, row, strict=True)) for row in rows]
+
+
 def correlation_rows() -> list[dict[str, Any]]:
     return [
         dict(zip(artifacts.CORRELATION.names, row, strict=True))
-        for rank, proxy in enumerate(PROXIES)
+        for rank, proxy in enumerate(RANKED)
         for target in (TARGET, "other_accuracy_percent")
         for seeds in ("0", "1", "mean")
         for row in [(proxy, target, seeds, 12, 1, 0.5 + 0.1 * rank, 0.4321, 0.9876, 0.4, 1.0)]
@@ -95,7 +125,15 @@ def small_rows() -> dict[str, list[dict[str, Any]]]:
                "best_fitness": 0.1 * i, "task": "{}"} for i in range(4)]  # fmt: skip
     history = [dict(zip(artifacts.HISTORY.names, (role, epoch, 0.1, 1.0, 1.1, "accuracy_percent", 60.0), strict=True))
                for role in ("found", "random") for epoch in (1, 2)]  # fmt: skip
-    return {"images": [image] * 4, "convergence": curve, "trials": trials, "history": history}
+    pairs = [dict(zip(artifacts.PROXY_CORRELATION.names, (*pair, 0.5, 12), strict=True))
+             for pair in combinations(RANKED, 2)]  # fmt: skip
+    return {
+        "images": [image] * 4,
+        "convergence": curve,
+        "proxy_correlation": pairs,
+        "trials": trials,
+        "history": history,
+    }
 
 
 def roles() -> list[dict[str, Any]]:
@@ -111,6 +149,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made_with = {"python": "3.11.9", "torch": "2.13.0", "numpy": "2.4.6", "device": "cpu (x86_64)"}
     artifacts.write_parquet(benchmark(), artifacts.BENCHMARK, folder / "benchmark.parquet")
     artifacts.write_rows(score_rows(), artifacts.SCORES, folder / "scores.parquet", made_with)
+    artifacts.write_rows(aggregate_rows(), artifacts.SCORES, folder / "aggregates.parquet")
+    timed_with = {"processor": "Difference Engine", "torch": "2.13.0", "device": "cpu (brass)"}
+    artifacts.write_rows(cost_rows(), artifacts.COSTS, folder / "costs.parquet", timed_with)
     tables = {"architectures": roles(), "correlation": correlation_rows(), "trajectory": search_rows()}
     for name, rows in {**tables, **small_rows()}.items():
         artifacts.write_rows(rows, getattr(artifacts, name.upper()), folder / f"{name}.parquet")
@@ -154,6 +195,7 @@ class Reader(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
+        self.handlers: list[str] = []
         self.references: list[str] = []
         self.images: list[dict[str, str | None]] = []
         self.words: list[str] = []
@@ -162,7 +204,8 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "xlink:href")]
         if tag == "img":
             self.images.append(dict(attrs))
 
@@ -199,14 +242,72 @@ def test_names_are_text_and_never_markup(html: str) -> None:
     assert f"{HOSTILE} & co" in text  # an architecture of the sample
 
 
-def test_headline_states_n_seeds_and_interval(html: str) -> None:
-    text = Reader(html).text
-    assert f"{HOSTILE} n = 12, 2 seeds, 1 diverged 0.700 [0.43, 0.99]" in text
-    assert "parameters baseline, n = 12, 2 seeds, 1 diverged 0.500 [0.43, 0.99]" in text
+QUOTES = "\"><img src=https://example.org/x onerror=alert(2)> & 'single'"
+
+
+def test_no_value_is_ever_markup(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes and tags in everything that parameters and artifacts can bring; the SVG files are pages of their own."""
+    hostile = tmp_path / "hostile"
+    shutil.copytree(inputs, hostile)
+    artifacts.write_rows(score_rows(), artifacts.SCORES, hostile / "scores.parquet", {"device": QUOTES})
+    timed_with = dict.fromkeys(("processor", "torch", "device"), QUOTES)
+    artifacts.write_rows(cost_rows(), artifacts.COSTS, hostile / "costs.parquet", timed_with)
+    rows = [row | {"target": row["target"].replace("other", QUOTES)} for row in correlation_rows()]
+    artifacts.write_rows(rows, artifacts.CORRELATION, hostile / "correlation.parquet")
+    retrained = read_json(hostile / "retrain_metrics.json") | {"dataset": QUOTES}
+    artifacts.write_json(retrained, hostile / "retrain_metrics.json")
+    artifacts.write_text(f"# {QUOTES}\n{yaml.safe_dump(TASK)}", hostile / "best_task.yaml")
+    monkeypatch.setitem(PARAMS, "remark", QUOTES)
+    monkeypatch.setitem(PROTOCOLS["tiny"], "batch_size", QUOTES)
+    write_report(hostile, tmp_path / "report.html")
+    reader = Reader((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert reader.text.count(QUOTES) >= 7 and reader.tags.isdisjoint(ACTIVE) and not reader.handlers
+    for page in [tmp_path / "report.html", *(tmp_path / "figures").iterdir()]:
+        found = Reader(page.read_text(encoding="utf-8"))
+        assert found.tags.isdisjoint(ACTIVE) and not found.handlers, page
+        assert all(reference.startswith(("data:image/", "#")) for reference in found.references), page
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("best", {"rank": HOSTILE}), ("best", {"rank": 0}), ("best", {"value": [1]}), ("best", {"architecture": None}),
+        ("retrain_metrics", {"metric": HOSTILE}), ("retrain_metrics", {"found": {}}),
+    ],
+)  # fmt: skip
+def test_a_document_of_another_form_is_named(inputs: Path, tmp_path: Path, name: str, change: dict[str, Any]) -> None:
+    shutil.copytree(inputs, tmp_path / "inputs")
+    path = tmp_path / "inputs" / f"{name}.json"
+    artifacts.write_json(read_json(path) | change, path)
+    with pytest.raises(InputError, match=rf"{name}\.json: {next(iter(change))}.*; delete it and re-run"):
+        write_report(tmp_path / "inputs", tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_headline_states_what_a_proxy_is_its_interval_and_its_cost(html: str) -> None:
+    """Seconds of both seeds; of an aggregate, those of its members."""
+    text = Reader(html.replace("<wbr>", "")).text
+    rest, seeds = "1 without a score {} [0.43, 0.99] 0.40 100 % {}", "2 seeds \N{MULTIPLICATION SIGN} 5 iterations"
+    for words, rho, seconds in (
+        (f"{HOSTILE} short training, {seeds}, needs labels", "0.800", "2.0 [1.6, 4.0]"),
+        (f"single regression, {seeds}", "0.700", "0.20 [0.16, 0.40]"),
+        ("parameters baseline, 2 seeds", "0.600", "0.020 [0.016, 0.040]"),
+        ("labels aggregate, fit of 2, needs labels", "0.500", "0.22 [0.18, 0.44]"),
+    ):
+        assert f"{words}, {rest.format(rho, seconds)}" in text
+    assert "the n = 12 architectures" in text
+    assert "on the same 5 architectures, 3 times in turn with the others" in text
+    assert "on one thread of Difference Engine, torch 2.13.0." in text
+
+
+def test_only_what_there_is_is_explained(html: str) -> None:
+    assert re.findall(r"<dt>([a-z -]*)</dt>", html)[:5] == [
+        "baseline", "regression", "short training", "aggregate", "needs labels",
+    ]  # fmt: skip
 
 
 def test_best_proxy_comes_first(html: str) -> None:
-    (best,) = re.findall(r'<tr class="best"><th scope="row">([^\n]*)', html)
+    (best,) = re.findall(r'<tr class="best"><th scope="row">\n?([^\n]*)', html)
     assert best == "&lt;script&gt;alert(1)&lt;/script&gt;"
 
 
@@ -233,7 +334,10 @@ def test_proxy_that_ranks_nothing_comes_last() -> None:
     for row in rows:
         if row["proxy"] == HOSTILE:
             row["spearman_rho"] = float("nan")
-    assert [row["proxy"] for row in report.headline(rows, score_rows(), TARGET)][-1] == HOSTILE
+    seconds = costs.per_architecture(PARAMS, cost_rows())
+    table = report.headline(rows, [*score_rows(), *aggregate_rows()], seconds, PARAMS)
+    assert [row["proxy"] for row in table] == ["single", "parameters", "labels", HOSTILE]
+    assert HOSTILE not in figures.cost(table)
 
 
 def test_scores_far_below_the_others_do_not_stretch_the_axis() -> None:
@@ -246,12 +350,12 @@ def test_search_figure_keeps_seeds_apart() -> None:
 
 
 def test_a_failed_training_has_no_place_on_the_axis_of_truth() -> None:
-    scores, colours = score_rows(), figures.proxy_colours(PROXIES)
+    scores, styles = score_rows(), figures.proxy_styles(PROXIES)
     truth = {architecture: 4.0 + i for i, architecture in enumerate(EVALUATED)} | {EVALUATED[0]: np.inf}
-    drawn = figures.scatter(scores, truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), colours)
+    drawn = figures.scatter(scores, truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), styles)
     kept = figures.scatter(
         [row for row in scores if row["architecture"] != EVALUATED[0]],
-        truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), colours,
+        truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), styles,
     )  # fmt: skip
     assert drawn == kept
 
@@ -261,8 +365,81 @@ def test_the_figure_of_a_whole_space_stays_small() -> None:
     ids = [str(i) for i in range(15_625)]
     rows = [{"proxy": "p", "seed": 0, "architecture": a, "score": float(a) % 97} for a in ids]
     truth = {a: float(a) % 89 for a in ids}
-    drawn = figures.scatter(rows, truth, TARGET, {"p": 0.5}, figures.proxy_colours(["p"]))
+    drawn = figures.scatter(rows, truth, TARGET, {"p": 0.5}, figures.proxy_styles(["p"]))
     assert len(drawn) < 400_000 and drawn.count("<image") == 1
+
+
+def test_of_many_proxies_the_best_are_scattered() -> None:
+    names = [f"p{i}" for i in range(figures.PANELS + 1)]
+    rows = [{"proxy": name, "seed": 0, "architecture": a, "score": 1.0} for name in names for a in EVALUATED]
+    truth, styles = dict.fromkeys(EVALUATED, 90.0), figures.proxy_styles(names)
+    rhos = {name: 0.5 for name in names}
+    shown = [row for row in rows if row["proxy"] != names[-1]]
+    assert figures.scatter(rows, truth, TARGET, rhos, styles) == figures.scatter(shown, truth, TARGET, rhos, styles)
+
+
+def test_every_proxy_has_a_line_of_its_own() -> None:
+    styles = figures.proxy_styles(f"p{i}" for i in range(28))
+    assert len({tuple(style.values()) for style in styles.values()}) == 28
+
+
+def headline_row(name: str, seconds: float, rho: float, **changes: Any) -> dict[str, Any]:
+    row = {"proxy": name, "seconds": costs.Seconds(seconds, seconds, seconds), "spearman_rho": rho, "labels": False}
+    return {**row, "rho_low": rho - 0.1, "rho_high": rho + 0.1, "group": "zero-cost", **changes}
+
+
+def names_drawn(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> np.ndarray:
+    """The boxes (n, 4) of the names in the figure of costs, in points."""
+    drawn: list[Any] = []
+    monkeypatch.setattr(figures, "to_svg", drawn.append)
+    figures.cost(rows)
+    figure = drawn[0]
+    figure.draw_without_rendering()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    return np.array([Text.get_window_extent(label, renderer).extents for label in figure.axes[0].texts])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_names_in_the_figure_of_costs_do_not_overlap(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Twenty-four proxies, as crowded as proxies are that cost about the same."""
+    rng = np.random.default_rng(seed)
+    rows = [headline_row(f"a_proxy_{i}", 10 ** rng.uniform(-2, 0), rng.uniform(0.3, 0.9)) for i in range(24)]
+    boxes = names_drawn(monkeypatch, rows)
+    assert len(boxes) == 24
+    shared = figures.overlaps(boxes, boxes) - np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    assert shared.max() < 3  # square points
+
+
+def test_the_best_trade_needs_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(figures, "draw_front", lambda axis, steps: drawn.extend(steps) or [])
+    rows = [headline_row("cheap", 0.1, 0.5), headline_row("dear", 1, 0.7), headline_row("worse", 2, 0.6)]
+    figures.cost([*rows, headline_row("labels", 0.5, 0.9, labels=True)])
+    assert drawn == [(0.1, 0.5), (1, 0.7)]
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_one_proxy_is_enough_for_every_figure(labels: bool) -> None:
+    assert "</svg>" in figures.cost([headline_row("alone", 0.1, 0.5, labels=labels)])
+    assert "</svg>" in figures.cost([headline_row("alone", 0.1, float("nan"), labels=labels)])
+    assert "</svg>" in figures.proxy_correlation([], ["alone"])
+
+
+def test_proxies_that_rank_alike_are_side_by_side() -> None:
+    """Two pairs, mixed up: whatever the order of the proxies, the matrix is the same or turned around."""
+    rho = {("a", "b"): 0.9, ("c", "d"): 0.8, ("a", "c"): 0.1, ("a", "d"): 0.2, ("b", "c"): 0.1, ("b", "d"): 0.3}
+    rows = [{"proxy": one, "other": other, "spearman_rho": value} for (one, other), value in rho.items()]
+    names = ["a", "c", "b", "d"]
+    matrix = figures.square(rows, names)
+    assert matrix[0].tolist() == [1, 0.1, 0.9, 0.2] and (matrix == matrix.T).all()
+    order = "".join(names[i] for i in figures.side_by_side(matrix))
+    assert order in ("abdc", "cdba")
+    assert figures.side_by_side(matrix * np.nan)  # of proxies that tell nothing apart
+
+
+def test_rho_in_little_space() -> None:
+    shown = [figures.short(rho) for rho in (1.0, 0.866, -0.866, -0.001, -1.0)]
+    assert shown == ["1", ".87", "\N{MINUS SIGN}.87", ".00", "\N{MINUS SIGN}1"]
 
 
 def test_sequences_have_a_figure_of_their_own() -> None:

@@ -1,7 +1,7 @@
 """How well each proxy ranks the architectures.
 
-Reads:  scores.parquet, benchmark.parquet
-Writes: correlation.parquet, convergence.parquet, plots/convergence.csv, metrics.json
+Reads:  scores.parquet, aggregates.parquet, benchmark.parquet
+Writes: correlation.parquet, proxy_correlation.parquet, convergence.parquet, plots/convergence.csv, metrics.json
 """
 
 
@@ -9,9 +9,11 @@ rule correlate:
     input:
         code=code.files("correlate"),
         scores=rules.train_proxy.output.scores,
+        aggregates=rules.aggregate.output.aggregates,
         benchmark=rules.download.output.benchmark,
     output:
         correlation="results/{space}/correlation.parquet",
+        proxy_correlation="results/{space}/proxy_correlation.parquet",
         convergence="results/{space}/convergence.parquet",
         plot="results/{space}/plots/convergence.csv",
         metrics="results/{space}/metrics.json",
@@ -32,7 +34,7 @@ rule correlate:
     message:
         "{wildcards.space}: correlate scores and accuracies"
     shell:
-        "python -m stages.correlate --scores {input.scores:q} --benchmark {input.benchmark:q}"
+        "python -m stages.correlate --scores {input.scores:q} {input.aggregates:q} --benchmark {input.benchmark:q}"
         " --target {params.target:q} --seed {params.seed} --correlation {output.correlation:q}"
-        " --convergence {output.convergence:q} --plot {output.plot:q} --metrics {output.metrics:q}"
-        " --log {log:q}"
+        " --proxy-correlation {output.proxy_correlation:q} --convergence {output.convergence:q}"
+        " --plot {output.plot:q} --metrics {output.metrics:q} --log {log:q}"

@@ -13,7 +13,10 @@ rule report:
         images=rules.download.output.images,
         architectures=rules.sample.output.architectures,
         scores=rules.train_proxy.output.scores,
+        aggregates=rules.aggregate.output.aggregates,
+        costs=rules.time_proxies.output.costs,
         correlation=rules.correlate.output.correlation,
+        proxy_correlation=rules.correlate.output.proxy_correlation,
         convergence=rules.correlate.output.convergence,
         trials=rules.search_task.output.trials,
         best_task=rules.search_task.output.best_task,
@@ -25,6 +28,12 @@ rule report:
         every_task=TASKS,
     output:
         html=report("results/{space}/report.html", caption="../report/report.rst", category="{space}"),
+        cost=report("results/{space}/figures/cost.svg", caption="../report/cost.rst", category="{space}"),
+        proxy_correlation=report(
+            "results/{space}/figures/proxy_correlation.svg",
+            caption="../report/proxy_correlation.rst",
+            category="{space}",
+        ),
         scatter=report(
             "results/{space}/figures/scatter.svg", caption="../report/scatter.rst", category="{space}"
         ),
@@ -69,7 +78,9 @@ rule report:
         "python -m stages.report --space {wildcards.space:q} --params {params.values:q}"
         " --protocols {params.protocols:q} --seed {params.seed}"
         " --benchmark {input.benchmark:q} --images {input.images:q} --architectures {input.architectures:q}"
-        " --scores {input.scores:q} --correlation {input.correlation:q} --convergence {input.convergence:q}"
+        " --scores {input.scores:q} --aggregates {input.aggregates:q} --costs {input.costs:q}"
+        " --correlation {input.correlation:q} --proxy-correlation {input.proxy_correlation:q}"
+        " --convergence {input.convergence:q}"
         " --trials {input.trials:q} --best-task {input.best_task:q} --trajectory {input.trajectory:q}"
         " --best {input.best:q} --history {input.history:q} --retrain-metrics {input.retrain_metrics:q}"
         " --tasks {input.tasks:q} --html {output.html:q} --figures {params.figures:q} --log {log:q}"
