@@ -3,194 +3,67 @@
 Snakemake judges an output by its own record of the job that made it; DVC by content. So what
 Snakemake made is committed to dvc.lock at the end of a run. When something else than a job has
 changed results/ since (`dvc checkout`, `pull`, `exp apply`, `repro`), Snakemake's records are about
-other files: it refuses to run until `python -m workflow.bridge sync` has mended them.
-
-The bridge's own state is in .snakemake/gennas/, all of it safe to lose:
-    dvc.lock    dvc.lock as it was when results/ and Snakemake's records last agreed with it
-    unrecorded  the stages that were begun since, and not yet committed with DVC
-    before      dvc.lock as it was before DVC began to write it; gone when DVC has done so
-    run.lock    locked by the running Snakemake
-    jobs.lock   locked by each of its jobs
+other files: it refuses to run (`workflow.checks`) until `python -m workflow.bridge sync` has mended
+them. `workflow.records` says what is noted where, `workflow.locks` who waits for whom.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
-import hashlib
-import json
+import atexit
 import os
 import shutil
 import subprocess
 import sys
-from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
-
-import yaml
-from ruamel.yaml import YAML
 
 from stages.errors import InputError
+from workflow.checks import check_clock, check_outputs, check_space, check_writable, check_yaml, from_the_future
+from workflow.locks import claim_folder, locked_for_dvc, restore_lock
+from workflow.records import (
+    AGREED,
+    BEFORE,
+    LOCK,
+    content,
+    damaged_shards,
+    read_unrecorded,
+    source_hashes,
+    write,
+    write_unrecorded,
+)  # fmt: skip
 
-PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
-RECORDS = Path(".snakemake")
-STATE = RECORDS / "gennas"
-AGREED, UNRECORDED, BEFORE = STATE / "dvc.lock", STATE / "unrecorded", STATE / "before"
-RUN_LOCK, JOBS_LOCK = STATE / "run.lock", STATE / "jobs.lock"
 #: Set for the Snakemake processes that `sync` starts itself.
 SYNCING = "GENNAS_SYNC"
-REMEDY = "run `python -m workflow.bridge sync` first"
-#: Every job's shell begins so: a job that outlives a killed Snakemake keeps the lock until it ends.
-JOB_PREFIX = (
-    "set -euo pipefail; "  # as without a prefix
-    f"exec 9<>{JOBS_LOCK}; python -S -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_SH)'; "
-)
-
-
-def content(path: Path) -> bytes:
-    """What a file holds; nothing if it is not there."""
-    return path.read_bytes() if path.is_file() else b""
-
-
-def write(path: Path, data: bytes) -> None:
-    """Replace a file at once, since a run may be killed at any moment."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-def source_hashes() -> dict[Path, str]:
-    """The hashes of what decides a result besides data: parameters, tasks, code, rules."""
-    patterns = ("params.yaml", "tasks/*.yaml", "stages/**/*", "workflow/**/*.smk", "workflow/Snakefile")
-    paths = {path for pattern in patterns for path in Path().glob(pattern)}
-    files = {path for path in paths if path.is_file() and "__pycache__" not in path.parts}
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+#: How often to look whether DVC still has space.
+SECONDS = 5
 
 
 def dvc(*arguments: str) -> None:
-    """Run DVC; its error in one line if it fails."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise InputError(f"dvc {arguments[0]} failed: {reason[-1] if reason else 'no message'}")
+    """Run DVC; its error in one line if it fails.
 
-
-def recorded_outputs() -> dict[str, dict[Path, str]]:
-    """The outputs in dvc.lock with their MD5, by stage; as they were, while DVC is writing it."""
-    try:
-        lock = yaml.safe_load(content(BEFORE if BEFORE.exists() else LOCK)) or {}
-    except yaml.YAMLError as error:
-        raise InputError(f"{LOCK}: not readable as YAML; settle the merge, or `git checkout {LOCK}`") from error
-    stages = lock.get("stages", {})
-    return {name: {Path(o["path"]): o["md5"] for o in stages[name].get("outs", [])} for name in stages}
-
-
-def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
-    """The keys below `key` under which two trees of values differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in {**one, **other}:
-            yield from differences(one.get(name), other.get(name), f"{key}.{name}".strip("."))
-    elif one != other or type(one) is not type(other):
-        yield f"{key}: Snakemake (YAML 1.1) reads {one!r}, DVC (YAML 1.2) reads {other!r}"
-
-
-def check_yaml() -> None:
-    """Refuse parameters that the two tools would read differently, such as 012, 12:30 and yes."""
-    text = PARAMS.read_text(encoding="utf-8")
-    for difference in differences(yaml.safe_load(text), YAML(typ="safe").load(text)):
-        raise InputError(f"{PARAMS}: {difference}; write it in another way")
-
-
-def check_declared(stage: str, inputs: Iterable[str]) -> None:
-    """Refuse when a stage, `name@space`, reads a file that is not among its deps in dvc.yaml."""
-    name, space = stage.split("@")
-    deps = yaml.safe_load(PIPELINE.read_bytes())["stages"][name]["do"]["deps"]
-    declared = {dep.replace("${item}", space) for dep in deps}
-    missing = [path for path in inputs if declared.isdisjoint({path, *map(str, Path(path).parents)})]
-    if missing:
-        raise InputError(f"{PIPELINE}: add to the deps of {name}, which reads them: {', '.join(sorted(missing))}")
-
-
-def job_time(path: Path) -> float | None:
-    """The modification time that an output had when its job ended; None if Snakemake has no record."""
-    name = urlsafe_b64encode(str(path).encode()).decode()
-    try:
-        record = json.loads((RECORDS / "metadata" / name).read_bytes())
-    except (OSError, ValueError):
-        return None
-    time: float = record["endtime"]
-    return time
-
-
-def is_incomplete(path: Path) -> bool:
-    """Whether the job that makes an output was killed; it runs again, whatever is there."""
-    return (RECORDS / "incomplete" / urlsafe_b64encode(str(path).encode()).decode()).exists()
-
-
-def check_outputs() -> None:
-    """Refuse when results/ holds files that Snakemake's records are not about.
-
-    A killed run is no reason: what its jobs made bears the time that Snakemake noted. Nor is a file
-    that was only touched. Nor are the metrics of a fresh clone, which git brings: with another
-    output missing, their stage runs in any case.
+    Where DVC keeps its notes on files, it tries for ever to write what a full disk refuses: it is stopped then.
     """
-    outputs, unrecorded = recorded_outputs(), read_unrecorded()
-    agreed = content(AGREED) == content(LOCK)
-    complete = {stage for stage, paths in outputs.items() if all(path.exists() for path in paths)}
-    if complete and not agreed and not unrecorded:
-        raise InputError(f"{LOCK} changed outside of Snakemake; {REMEDY}")
-    for stage, paths in outputs.items():
-        for path, md5 in paths.items():
-            time = job_time(path)
-            if not path.exists() or is_incomplete(path) or path.lstat().st_mtime == time:
-                continue
-            if time is None and stage not in complete:
-                continue
-            if agreed and stage not in unrecorded and hashlib.md5(path.read_bytes()).hexdigest() == md5:
-                continue
-            raise InputError(f"{path} changed outside of Snakemake; {REMEDY}")
+    from dvc.dirs import site_cache_dir  # here, like all of DVC, for the sake of Snakemake's start
 
-
-def read_unrecorded() -> set[str]:
-    return set(content(UNRECORDED).decode().split())
-
-
-def write_unrecorded(stages: Iterable[str]) -> None:
-    write(UNRECORDED, " ".join(sorted(stages)).encode())
-
-
-def locked(path: Path, wait: bool = False) -> IO[bytes]:
-    """A file that this process alone has locked; the kernel unlocks it when the process ends, or is killed."""
-    handle = path.open("ab")
-    fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return handle
-
-
-def claim_folder() -> IO[bytes]:
-    """Refuse beside another run; wait for the jobs that outlived a killed one, whose results may be old."""
-    try:
-        run = locked(RUN_LOCK)
-    except BlockingIOError:
-        raise InputError("another `snakemake` is at work in this folder; wait until it ends") from None
-    try:
-        locked(JOBS_LOCK).close()
-    except BlockingIOError:
-        print("waiting for the jobs that a killed `snakemake` left behind", file=sys.stderr)
-        locked(JOBS_LOCK, wait=True).close()
-    restore_lock()
-    for half_written in Path().glob("results/**/.*.tmp"):
-        half_written.unlink()
-    return run
-
-
-def restore_lock() -> None:
-    """Undo a commit that did not come to its end: DVC was killed, and had emptied dvc.lock to write it anew."""
-    if BEFORE.exists():
-        LOCK.unlink(missing_ok=True)
-        if content(BEFORE):
-            write(LOCK, content(BEFORE))
-        BEFORE.unlink()
+    command = [sys.executable, "-m", "dvc", *arguments]
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while True:
+        try:
+            output, _ = process.communicate(timeout=SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            try:
+                check_space(Path(), Path(site_cache_dir()))
+            except InputError:
+                process.kill()
+                process.communicate()
+                raise
+    if process.returncode:
+        lines = output.split("\n")
+        reason = next((line for line in lines if line.startswith("ERROR: ")), "ERROR: no message")
+        raise InputError(f"dvc {arguments[0]} failed: {reason.removeprefix('ERROR: ')}; mend that and run it again")
 
 
 class Bridge:
@@ -198,14 +71,16 @@ class Bridge:
 
     def __init__(self, is_main_process: bool) -> None:
         """Nothing is done in a job's own Snakemake, nor, but for the lock, in one that DVC or sync started."""
-        STATE.mkdir(parents=True, exist_ok=True)
         self.syncing = SYNCING in os.environ
         self.active = is_main_process and not self.syncing and "DVC_STAGE" not in os.environ
         self.sources = source_hashes()
+        self.lock_for_dvc = ExitStack()
 
     def check(self) -> None:
         """Refuse when Snakemake would judge by records that are about other files."""
         if self.active:
+            check_writable()
+            check_clock()
             check_yaml()
             check_outputs()
 
@@ -214,17 +89,20 @@ class Bridge:
         if not self.syncing:
             self.run_lock = claim_folder()
         if self.active:
+            atexit.register(self.lock_for_dvc.close)
+            self.lock_for_dvc.enter_context(locked_for_dvc())
             write_unrecorded(read_unrecorded() | set(stages))
 
     def record(self, stages: Iterable[str]) -> None:
         """Commit finished stages, and no others, to dvc.lock and DVC's cache."""
         finished = sorted(stages)
+        self.lock_for_dvc.close()
         if not (self.active and finished):
             return
         self.check_unedited()
         write(BEFORE, content(LOCK))
         try:
-            dvc("commit", "--force", "--quiet", "--no-relink", *finished)
+            dvc("commit", "--force", "--no-relink", *finished)  # quiet, it would not even name an error
             self.check_unedited()  # DVC has read the files once more
         except InputError:
             restore_lock()
@@ -280,7 +158,10 @@ def sync() -> None:
         outputs = {stage.addressing: [Path(str(out)) for out in stage.outs] for stage in repo.index.stages}
     remove(path for stage in stale for path in outputs[stage])
     every = {path for paths in outputs.values() for path in paths}
-    # Adopting marks everything as fresh, stale shards too: they have to go before.
+    # Adopting marks everything as fresh, stale and damaged shards too: they have to go before.
+    remove(damaged_shards())
+    for path in from_the_future():
+        path.touch()
     remove(stale_others(every))
     adopted = sorted(path for path in every if path.exists())
     if adopted:
@@ -294,8 +175,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["sync"], help="bring Snakemake's records in step with results/")
     parser.parse_args()
-    STATE.mkdir(parents=True, exist_ok=True)
     try:
+        check_writable()
         with claim_folder():
             sync()
     except InputError as error:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from stages import artifacts
+from stages.documents import read_json
 from stages.errors import InputError
 from workflow import summary
-from workflow.bridge import locked
+from workflow.locks import locked
 
 PROJECT = Path(__file__).parent.parent
 STUDIES, RUNS = PROJECT / "studies", PROJECT / "runs"
@@ -64,7 +65,7 @@ def is_complete(folder: Path) -> bool:
 def publish(folder: Path, study: Path) -> None:
     """Write what was found beside the study's parameters."""
     sections = summary.read_study(folder)
-    metrics = {space: artifacts.read_json(folder / "results" / space / "metrics.json") for space in sections}
+    metrics = {space: read_json(folder / "results" / space / "metrics.json") for space in sections}
     artifacts.write_json(metrics, study / "metrics.json")
     artifacts.write_text(summary.markdown(folder, sections), study / "results.md")
     shutil.copy2(folder / "dvc.lock", study / "dvc.lock")

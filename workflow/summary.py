@@ -1,22 +1,21 @@
 """Print what the study found: the proxies' table, the architecture found, the report's path.
 
-With `--markdown`, tables of all spaces and targets instead. Seconds per architecture are read from
-Snakemake's benchmark files, and therefore those of the run that scored them on this machine; `-` when
-the scores came from elsewhere.
+With `--markdown`, tables of all spaces and targets instead. Seconds per architecture are those of all of
+a proxy's repetitions, and of all of an aggregate's members, as the stage time_proxies measured them.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages import artifacts
+from stages import artifacts, costs
 from stages import params as study_params
+from stages.documents import read_json
 from stages.errors import InputError
 
 Sections = dict[str, dict[str, Any]]
@@ -28,18 +27,10 @@ def read_study(folder: Path) -> Sections:
     return {space: params[space] for space in params["base"]["spaces"]}
 
 
-def seconds_per_architecture(folder: Path, space: str, section: dict[str, Any], proxy: str) -> str:
-    """Wall seconds of the proxy's jobs (start included) per architecture and repetition."""
-    total, size = section["sample"]["evaluate"], section["train_proxy"]["shard_size"]
-    seconds = 0.0
-    for first in range(0, total, size):
-        name = f"{proxy}-{first:06}-{min(first + size, total):06}.tsv"
-        path = folder / "logs" / space / "train_proxy" / name
-        if not path.exists():
-            return "-"
-        with path.open() as file:
-            seconds += float(next(csv.DictReader(file, delimiter="\t"))["s"])
-    return f"{seconds / total / section['train_proxy']['proxies'][proxy]['seeds']:.2f}"
+def read_costs(folder: Path, space: str, section: dict[str, Any]) -> dict[str, str]:
+    """Seconds per architecture, all repetitions together, by proxy and aggregate."""
+    rows = artifacts.read_parquet(folder / "results" / space / "costs.parquet", artifacts.COSTS).to_pylist()
+    return {name: costs.text(seconds.median) for name, seconds in costs.per_architecture(section, rows).items()}
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -52,13 +43,13 @@ def best_first(rho: float | None) -> float:
     return math.inf if rho is None or math.isnan(rho) else -rho
 
 
-def table(folder: Path, space: str, section: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> str:
+def table(seconds: dict[str, str], metrics: dict[str, dict[str, Any]]) -> str:
     """One line per proxy, best first."""
     lines = [f"{'proxy':<14}{'rho':>7}   {'95 % interval':<16}{'tau':>7}{'n':>6}{'s/architecture':>16}"]
     for proxy, found in sorted(metrics.items(), key=lambda item: best_first(item[1]["spearman_rho"])):
-        seconds = seconds_per_architecture(folder, space, section, proxy)
         rho, low, high, tau = (number(found[name]) for name in ("spearman_rho", "rho_low", "rho_high", "kendall_tau"))
-        lines.append(f"{proxy:<14}{rho:>7}   {f'[{low}, {high}]':<16}{tau:>7}{found['architectures']:>6}{seconds:>16}")
+        row = f"{rho:>7}   {f'[{low}, {high}]':<16}{tau:>7}{found['architectures']:>6}{seconds[proxy]:>16}"
+        lines.append(f"{proxy:<14}{row}")
     return "\n".join(lines)
 
 
@@ -85,12 +76,12 @@ def answer(best: dict[str, Any], retrained: dict[str, Any]) -> str:
 def summary(folder: Path, space: str, section: dict[str, Any]) -> str:
     """The whole text for one space."""
     results = folder / "results" / space
-    metrics = artifacts.read_json(results / "metrics.json")
-    best = artifacts.read_json(results / "search" / "best.json")
-    retrained = artifacts.read_json(results / "retrain" / "metrics.json")
+    metrics = read_json(results / "metrics.json")
+    best = read_json(results / "search" / "best.json", schema=artifacts.BEST)
+    retrained = read_json(results / "retrain" / "metrics.json", schema=artifacts.RETRAINED)
     return (
         f"\n{space}: how well each proxy ranks architectures ({section['target']})\n\n"
-        f"{table(folder, space, section, metrics)}\n\n{answer(best, retrained)}\n"
+        f"{table(read_costs(folder, space, section), metrics)}\n\n{answer(best, retrained)}\n"
         f"report     {results / 'report.html'}\n"
     )
 
@@ -107,10 +98,10 @@ def correlation_rows(folder: Path, space: str, section: dict[str, Any]) -> Itera
     rows = artifacts.read_parquet(path, artifacts.CORRELATION).to_pylist()
     targets = list(dict.fromkeys([section["target"], *(row["target"] for row in rows)]))
     mean = [row for row in rows if row["seeds"] == "mean"]
+    seconds, proxies = read_costs(folder, space, section), section["train_proxy"]["proxies"]
     for row in sorted(mean, key=lambda row: (targets.index(row["target"]), best_first(row["spearman_rho"]))):
         proxy = row["proxy"]
-        seeds = str(section["train_proxy"]["proxies"][proxy]["seeds"])
-        seconds = seconds_per_architecture(folder, space, section, proxy)
+        seeds = str(proxies[proxy]["seeds"]) if proxy in proxies else "-"  # an aggregate has none of its own
         rho = f"{number(row['spearman_rho'])} [{number(row['rho_low'], 2)}, {number(row['rho_high'], 2)}]"
         share = f"{100 * row['top_share']:.0f} %"
         target = row["target"].replace("_percent", "").replace("_", " ")
@@ -123,14 +114,14 @@ def correlation_rows(folder: Path, space: str, section: dict[str, Any]) -> Itera
             share,
             str(row["architectures"]),
             seeds,
-            seconds,
+            seconds[proxy],
         ]
 
 
 def answer_row(folder: Path, space: str) -> list[str]:
     """What the search found."""
-    best = artifacts.read_json(folder / "results" / space / "search" / "best.json")
-    retrained = artifacts.read_json(folder / "results" / space / "retrain" / "metrics.json")
+    best = read_json(folder / "results" / space / "search" / "best.json", schema=artifacts.BEST)
+    retrained = read_json(folder / "results" / space / "retrain" / "metrics.json", schema=artifacts.RETRAINED)
     unit = artifacts.unit(best["target"])
     rank = f"{best['rank']} of {best['benchmark_size']} (top {100 * best['rank'] / best['benchmark_size']:.2g} %)"
     value, regret = f"{number(best['value'], 2)} {unit}", f"{number(best['regret'], 2)} {unit}"

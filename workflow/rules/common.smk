@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import logging
 import os
 import sys
 
@@ -9,7 +10,8 @@ sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from stages import params as study_params
 from stages.errors import InputError
-from workflow import bridge, code
+from stages.protocols import WITHOUT_PROTOCOL, told
+from workflow import bridge, checks, code, locks
 
 
 def or_exit(function, *arguments):
@@ -23,9 +25,14 @@ def or_exit(function, *arguments):
 if config:
     sys.exit("error: --config is invisible to DVC; edit params.yaml, or use `dvc exp run -S key=value`")
 PARAMS = or_exit(study_params.load)
+logging.raiseExceptions = False  # no tracebacks for lines that a full disk has no room for
 BRIDGE = bridge.Bridge(workflow.is_main_process)
 or_exit(BRIDGE.check)
-shell.prefix(bridge.JOB_PREFIX)
+shell.prefix(locks.JOB_PREFIX)
+
+# The default profile's `cores` are this machine's, and would bound the threads of jobs that run elsewhere, too.
+if workflow.resource_settings.nodes is not None:  # `jobs`, of a cluster's profile
+    workflow.global_resources["_cores"] = None
 
 SEED = PARAMS["base"]["seed"]
 PROTOCOLS = json.dumps(PARAMS["protocols"])
@@ -54,6 +61,11 @@ def values(*keys):
     return lookup
 
 
+def growing(amount):
+    """A resource of which a job that failed gets twice as much: want of it is the likeliest reason."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def scoring_code(stage):
     """An input function: the code of a stage that scores with the regression proxy."""
     return lambda wildcards: code.files(stage, f"spaces/{wildcards.space}", "proxies/regression")
@@ -64,17 +76,34 @@ def task_file(task, space):
     return f"results/{space}/task_search/best_task.yaml" if task == "searched" else task
 
 
+def proxies(space):
+    """The sections of a space's proxies in params.yaml."""
+    return PARAMS[space]["train_proxy"]["proxies"]
+
+
 def proxy(wildcards):
     """A proxy's section in params.yaml."""
-    return PARAMS[wildcards.space]["train_proxy"]["proxies"][wildcards.proxy]
+    return proxies(wildcards.space)[wildcards.proxy]
 
 
 def proxy_values(wildcards):
     """What a shard is told, as JSON: not the task's path, whose content is an input."""
-    told = {"kind": proxy(wildcards)["kind"], "seeds": proxy(wildcards)["seeds"]}
-    if "task" in proxy(wildcards):
-        told["protocol"] = PARAMS["protocols"][PARAMS[wildcards.space]["train_proxy"]["protocol"]]
-    return json.dumps(told)
+    return json.dumps(told(PARAMS[wildcards.space]["train_proxy"], wildcards.proxy, PARAMS["protocols"]))
+
+
+def proxy_code(wildcards):
+    """A hash of the code of a shard: as thirty inputs of each of thousands, its files would double the time to plan."""
+    return code.digest("train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}")
+
+
+def needs_gpu(wildcards):
+    """Whether a shard has work for a GPU."""
+    return int(proxy(wildcards)["kind"] not in WITHOUT_PROTOCOL)
+
+
+def any_needs_gpu(wildcards):
+    """Whether any proxy of a space has."""
+    return int(any(one["kind"] not in WITHOUT_PROTOCOL for one in proxies(wildcards.space).values()))
 
 
 def proxy_task(wildcards):
@@ -94,8 +123,8 @@ def proxy_tasks(space):
 
 def hand_made_tasks(space):
     """The task files of the proxies of a space that no search made."""
-    sections = PARAMS[space]["train_proxy"]["proxies"].values()
-    return sorted({section["task"] for section in sections if section.get("task", "searched") != "searched"})
+    tasks = {section.get("task", "searched") for section in proxies(space).values()}
+    return sorted(tasks - {"searched"})
 
 
 def texts(wildcards):
@@ -115,6 +144,13 @@ def shards(wildcards):
     ]
 
 
+def labelled_shards(wildcards):
+    """The scores of the labelled architectures by the members of fits."""
+    fits = [one for one in PARAMS[wildcards.space]["aggregate"].values() if one["kind"] == "fit"]
+    members = sorted({member for one in fits for member in one["members"]})
+    return [f"results/{wildcards.space}/scores/{member}/shard-labelled.parquet" for member in members]
+
+
 def dvc_stages(jobs):
     """The DVC stages of those jobs that are target rules."""
     return {f"{job.rule.name}@{job.wildcards.space}" for job in jobs if job.rule.name in STAGES}
@@ -131,7 +167,13 @@ def check_declared():
         for stage in dvc_stages([job]):
             made = workflow.dag.dependencies[job].items()
             own = {file for maker, files in made if maker.rule.name not in STAGES for file in files}
-            bridge.check_declared(stage, set(job.input) - own)
+            checks.check_declared(stage, set(job.input) - own)
+
+
+def name_failed_jobs():
+    """The last lines of a run that failed say which jobs did, after all that Snakemake says of them."""
+    for job in workflow.scheduler.failed:
+        print(f"error: {job.rule.name} failed; {', '.join(job.log)} says why", file=sys.stderr)
 
 
 def record_killed_run():

@@ -25,8 +25,8 @@ rule retrain:
         "../envs/gennas.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        mem_mb=growing(4000),
+        runtime=growing(1440),
         gpu=1,
     params:
         values=values("retrain"),

@@ -23,8 +23,8 @@ rule search_task:
         "../envs/gennas.yaml"
     threads: 8  # at most: as many as there are cores; one-thread jobs fill these first
     resources:
-        mem_mb=lambda wildcards, threads: 1500 + 500 * threads,
-        runtime=1440,
+        mem_mb=lambda wildcards, threads, attempt: (1500 + 500 * threads) * attempt,
+        runtime=growing(1440),
         gpu=1,
     params:
         values=values("search_task"),

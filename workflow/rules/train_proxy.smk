@@ -26,14 +26,11 @@ rule train_proxy_shard:
         "../envs/gennas.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
-        gpu=lambda wildcards: int("task" in proxy(wildcards)),
+        mem_mb=growing(2000),
+        runtime=growing(240),
+        gpu=needs_gpu,
     params:
-        # As thirty inputs of each of thousands of shards, these files would double the time to plan.
-        code=lambda wildcards: code.digest(
-            "train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}"
-        ),
+        code=proxy_code,
         values=proxy_values,
         seed=SEED,
     message:
