@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +12,8 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from stages import loaded_sources, source_hashes
-from stages.errors import InputError
+from stages.documents import parse_json
+from stages.errors import InputError, writing
 
 T = TypeVar("T")
 logger = logging.getLogger("stages")
@@ -29,34 +29,42 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
 def json_argument(text: str) -> Any:
     """An argparse type for the parameters a rule passes as JSON."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return parse_json(text)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
     """Run a stage: bad input ends in one line and exit code 1; a traceback is a bug, and logged."""
     args = parser.parse_args()
-    if args.log:
-        args.log.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(args.log, mode="w") if args.log else logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addHandler(handler)
-    logger.info("%s", " ".join(sys.orig_argv))
     try:
+        begin_log(args.log)
         main(args)
         check_unedited()
     except InputError as error:
-        if args.log:
+        if args.log and logger.handlers:
             logger.error("%s", error)
         sys.exit(f"error: {error}")
     except Exception:
         logger.exception("unexpected error")
         raise
     logger.info("done")
+
+
+def begin_log(path: Path | None) -> None:
+    """Log to a file, or else to standard error."""
+    handler: logging.Handler = logging.StreamHandler()
+    if path:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handler = logging.FileHandler(path, mode="w")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a line that the disk has no room for fails no job, whose results may fit
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(handler)
+    logger.info("%s", " ".join(sys.orig_argv))
 
 
 def check_unedited() -> None:

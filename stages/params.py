@@ -12,13 +12,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
 from jsonschema.exceptions import relevance
 
+from stages.documents import read_yaml, violations
 from stages.errors import InputError
+from stages.protocols import WITHOUT_PROTOCOL
 
 SPACES = Path(__file__).parent / "spaces"
+PROXIES = Path(__file__).parent / "proxies"
+#: Kinds of proxies that train; that suit sequences, too.
+TRAINING = ("regression", "short_training")
+OF_SEQUENCES = ("regression", "parameters", "flops")
 #: Labelled images for retraining (`stages.datasets`, which takes long to import).
 IMAGE_DATASETS = ("digits", "cifar10", "cifar10_subset")
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "params.schema.yaml"
@@ -26,7 +31,7 @@ SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "params.schema.
 
 @cache
 def load_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema: dict[str, Any] = read_yaml(SCHEMA)
     return schema
 
 
@@ -43,8 +48,7 @@ def describe(error: ValidationError, path: Path) -> str:
 
 def check(params: Any, path: Path) -> None:
     """Raise an InputError for the most telling violation of the schema, or for the first thing it cannot say."""
-    errors = list(Draft202012Validator(load_schema()).iter_errors(params))
-    if errors:
+    if errors := violations(params, load_schema()):
         raise InputError(describe(max(errors, key=relevance), path))
     for key in params.keys() - {"base", "protocols"}:
         if not (SPACES / f"{key}.py").is_file():
@@ -54,6 +58,8 @@ def check(params: Any, path: Path) -> None:
         if space not in params:
             raise InputError(f"{path}: base.spaces: {space!r} has no section of its own")
         check_protocols(params, path, space)
+        check_kinds(params[space], path, space)
+        check_aggregates(params[space], path, space)
         check_rungs(params, path, space)
         check_tasks(params[space], path, space)
         check_dataset(params[space], path, space)
@@ -65,7 +71,8 @@ def check(params: Any, path: Path) -> None:
 def limits(params: dict[str, Any]) -> Iterator[tuple[str, int, str, int]]:
     """What the schema cannot say: a key, its value, and what it may not exceed."""
     for name, protocol in params["protocols"].items():
-        yield f"protocols.{name}.readout_window", protocol["readout_window"], "iterations", protocol["iterations"]
+        if "iterations" in protocol:
+            yield f"protocols.{name}.readout_window", protocol["readout_window"], "iterations", protocol["iterations"]
     for space in params["base"]["spaces"]:
         search, budget = params[space]["search_architecture"], params[space]["search_task"]["budget"]
         yield f"{space}.search_task.budget.tournament", budget["tournament"], "population", budget["population"]
@@ -85,16 +92,52 @@ def kind(sequences: bool) -> str:
     return "sequences, as download.images is none" if sequences else "images; for sequences set download.images: none"
 
 
+def check_kinds(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for a kind of proxy that is not there, or not for what the space's networks read."""
+    every = sorted(file.stem for file in PROXIES.glob("[!_]*.py") if file.stem != "base")
+    known = OF_SEQUENCES if of_sequences(section) else every
+    for name, proxy in section["train_proxy"]["proxies"].items():
+        if proxy["kind"] not in known:
+            raise InputError(
+                f"{path}: {space}.train_proxy.proxies.{name}.kind: {proxy['kind']} is not a proxy of "
+                f"{kind(of_sequences(section))} (choose one of {', '.join(known)})"
+            )
+
+
+def named_protocols(section: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """A space's keys that name a protocol, the name, and whether networks are trained by it."""
+    for name, proxy in section["train_proxy"]["proxies"].items():
+        if proxy["kind"] not in WITHOUT_PROTOCOL:
+            own = f"train_proxy.proxies.{name}.protocol" if "protocol" in proxy else "train_proxy.protocol"
+            yield own, proxy.get("protocol", section["train_proxy"]["protocol"]), proxy["kind"] in TRAINING
+    yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
+    for stage in ("search_task", "search_architecture"):
+        yield f"{stage}.protocol", section[stage]["protocol"], True
+
+
 def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a protocol that is not there, or not for what the space's networks read."""
+    """Raise an InputError for a protocol that is not there, or not for what it is to be used for."""
     sequences = of_sequences(params[space])
-    for stage in ("train_proxy", "search_task", "search_architecture"):
-        name = params[space][stage]["protocol"]
+    for key, name, trains in named_protocols(params[space]):
         if name not in params["protocols"]:
             known = ", ".join(params["protocols"])
-            raise InputError(f"{path}: {space}.{stage}.protocol: there is no protocol {name!r}, only {known}")
+            raise InputError(f"{path}: {space}.{key}: there is no protocol {name!r}, only {known}")
         if sequences == ("resolution" in params["protocols"][name]):
-            raise InputError(f"{path}: {space}.{stage}.protocol: {name} is not for {kind(sequences)}")
+            raise InputError(f"{path}: {space}.{key}: {name} is not for {kind(sequences)}")
+        if trains and "iterations" not in params["protocols"][name]:
+            raise InputError(f"{path}: {space}.{key}: {name} does not say how to train; name one with iterations")
+
+
+def check_aggregates(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for a combination of what is no proxy, or with the name of one."""
+    proxies = section["train_proxy"]["proxies"]
+    for name, aggregate in section["aggregate"].items():
+        if name in proxies:
+            raise InputError(f"{path}: {space}.aggregate.{name}: a proxy has this name; choose another")
+        for member in aggregate["members"]:
+            if member not in proxies:
+                known = ", ".join(proxies)
+                raise InputError(f"{path}: {space}.aggregate.{name}: there is no proxy {member!r}, only {known}")
 
 
 def check_rungs(params: dict[str, Any], path: Path, space: str) -> None:
@@ -118,7 +161,7 @@ def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:
             continue
         if not Path(task).is_file():
             raise InputError(f"{path}: {space}.{key}.task: there is no file {task}; see tasks/")
-        content = read(Path(task))
+        content = read_yaml(Path(task))
         if sequences != (isinstance(content, dict) and "dimension" in content):  # only tasks on sequences have one
             raise InputError(f"{path}: {space}.{key}.task: {task} is not for {kind(sequences)}")
 
@@ -133,18 +176,9 @@ def check_dataset(section: dict[str, Any], path: Path, space: str) -> None:
         raise InputError(f"{path}: {space}.retrain.dataset: {dataset!r} is not one of {', '.join(IMAGE_DATASETS)}")
 
 
-def read(path: Path) -> Any:
-    """What a YAML file holds."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not readable as YAML ({reason})") from error
-
-
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     """The checked parameters."""
-    params = read(path)
+    params = read_yaml(path)
     check(params, path)
     return dict(params)
 

@@ -22,6 +22,7 @@ from torch import nn
 
 from stages import artifacts, classifier, language_model, loaded_sources, spaces
 from stages.cli import json_argument, logger, run, stage_parser, track
+from stages.documents import read_json
 from stages.errors import InputError
 from stages.reproducibility import derive_seed, made_with, prepare
 from stages.spaces import Space
@@ -145,7 +146,7 @@ def result(architecture: str, model: nn.Module, problem: Problem) -> dict[str, A
 
 def choose(best: Path, architectures: Path) -> dict[str, str]:
     """The id of the architecture found, and of the first of the evaluated sample that differs."""
-    answer = artifacts.read_json(best)
+    answer = read_json(best)
     found = answer.get("architecture") if isinstance(answer, dict) else None
     if not isinstance(found, str):
         raise InputError(f"{best}: has no key 'architecture'; delete it and re-run")

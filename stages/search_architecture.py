@@ -24,11 +24,12 @@ import pyarrow.compute as pc
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, run, stage_parser, track
 from stages.errors import InputError
-from stages.proxies.halving import Halving
-from stages.reproducibility import made_with, rng
+from stages.regression.halving import Halving
+from stages.reproducibility import rng
 from stages.search import AgeingEvolution, Neighbours, RandomSearch, Search
 from stages.spaces import Space
 from stages.truth import Truth, answer, regret_csv
+from stages.workers import Workers
 
 ALGORITHMS = ("ageing_evolution", "random_search")
 
@@ -65,7 +66,7 @@ def make_search(
 class Evaluator:
     """Scores the candidates of one run, each once; those behind half of the others are not trained to the end."""
 
-    def __init__(self, workers: study.Workers, scorer: study.Scorer, params: Mapping[str, Any]) -> None:
+    def __init__(self, workers: Workers, scorer: study.Scorer, params: Mapping[str, Any]) -> None:
         self.workers = workers
         self.scorer = scorer
         self.halving = Halving(params["rungs"], scorer.protocol["readout_window"], params["population"])
@@ -138,7 +139,7 @@ def run_searches(
 
 
 def best_of_finals(
-    rows: list[dict[str, Any]], workers: study.Workers, scorer: study.Scorer, finals: Mapping[str, Any]
+    rows: list[dict[str, Any]], workers: Workers, scorer: study.Scorer, finals: Mapping[str, Any]
 ) -> tuple[str, float]:
     """Evolution's best-scored architectures, scored again: the one of the highest mean, and that."""
     met: dict[str, float] = {}
@@ -163,11 +164,11 @@ def main(args: argparse.Namespace) -> None:
     images, task = study.read_images(args.images), study.read_task(args.task)
 
     scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
-    with study.Workers(args.workers) as workers:
+    with Workers(args.workers) as workers:
         rows = run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)
         best = answer(*best_of_finals(rows, workers, scorer, finals), truth, args.target)
     best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
-    artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, made_with(workers.device))
+    artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, workers.made_with)
     artifacts.write_text(regret_csv(rows), args.regret)
     artifacts.write_json(best, args.best)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ import yaml
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, logger, run, stage_parser, track
 from stages.proxies import Score
-from stages.proxies.tasks import Family, family_for, mutate_task, random_task
-from stages.reproducibility import made_with, rng
+from stages.regression.tasks import Family, family_for, mutate_task, random_task
+from stages.reproducibility import rng
 from stages.search import AgeingEvolution
 from stages.statistics import spearman
+from stages.workers import Workers
 
 Task = Mapping[str, Any]
 #: The scores of architectures with a task.
-ScoreWith = Callable[[Task, Sequence[str]], Sequence[Score]]
+ScoreWith = Callable[[Task, Sequence[str]], Iterable[Score]]
 
 
 def fitness(task: Task, labelled: dict[str, float], score_with: ScoreWith) -> float:
@@ -95,14 +96,14 @@ def main(args: argparse.Namespace) -> None:
     protocol = args.protocols[args.params["protocol"]]
 
     family = family_for(spaces.load(args.space).INPUT_SHAPE)
-    with study.Workers(args.workers) as workers:
+    with Workers(args.workers) as workers:
 
-        def score_with(task: Task, architectures: Sequence[str]) -> Sequence[Score]:
+        def score_with(task: Task, architectures: Sequence[str]) -> Iterable[Score]:
             scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
             return workers.scores(scorer, architectures)
 
         trials = search(labelled, score_with, family, args.params, args.seed)
-    artifacts.write_rows(trials, artifacts.TRIALS, args.trials, made_with(workers.device))
+    artifacts.write_rows(trials, artifacts.TRIALS, args.trials, workers.made_with)
     artifacts.write_text(best_task_text(trials, len(labelled)), args.best_task)
 
 

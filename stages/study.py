@@ -1,26 +1,24 @@
-"""What the stages that score architectures share: reading the sample, and scoring on all cores or a GPU."""
+"""What the stages that score architectures share: reading the sample, and what a proxy is told."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
-import torch
 
 from stages import artifacts, proxies, spaces
+from stages.documents import read_yaml
 from stages.errors import InputError
 from stages.proxies import Context, Score
-from stages.proxies.tasks import check_task
-from stages.reproducibility import derive_seed, prepare
+from stages.regression.tasks import check_task
+from stages.reproducibility import derive_seed
+
+if TYPE_CHECKING:
+    import torch
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -42,7 +40,7 @@ def read_sample(path: Path, role: str, first: int = 0, last: int | None = None) 
 
 def read_task(path: Path) -> dict[str, Any]:
     """A regression task, checked."""
-    task: dict[str, Any] = artifacts.read_yaml(path)
+    task: dict[str, Any] = read_yaml(path)
     check_task(task, str(path))
     return task
 
@@ -73,59 +71,16 @@ class Scorer:
     repetition: int
     task: Mapping[str, Any] | None = None
     limits: Mapping[int, float] = field(default_factory=dict)
+    dataset: str | None = None
+
+    def context(self, device: torch.device) -> Context:
+        """What the proxy may look at besides the architectures."""
+        seed = derive_seed(self.base_seed, "proxy", self.repetition)
+        space = spaces.load(self.space)
+        return Context(space, self.protocol, self.images, seed, device, self.task, self.limits, self.dataset)
 
     def scores(self, device: torch.device, architecture_ids: Sequence[str]) -> Iterator[Score]:
         """The score of each architecture, in order."""
-        space = spaces.load(self.space)
-        seed = derive_seed(self.base_seed, "proxy", self.repetition)
-        context = Context(space, self.protocol, self.images, seed, device, self.task, self.limits)
+        context = self.context(device)
         score = proxies.make(self.kind, context)
-        return score([spaces.parse(space, architecture) for architecture in architecture_ids])
-
-
-class Workers:
-    """Scores architectures on all cores that a stage was given, with the same scores, or on one GPU."""
-
-    def __init__(self, count: int) -> None:
-        self.device = prepare()
-        self.count = count if self.device.type == "cpu" else 1
-        self.pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Workers:
-        if self.count > 1:
-            # A child that begins with what one process imported starts in no time; one forked here could inherit locks.
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([__name__])
-            self.pool = ProcessPoolExecutor(self.count, context, _begin)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.pool:
-            self.pool.shutdown(cancel_futures=True)
-
-    def scores(self, scorer: Scorer, architecture_ids: Sequence[str]) -> list[Score]:
-        """The score of each architecture, in order."""
-        if self.pool is None or len(architecture_ids) < 2:
-            return list(scorer.scores(self.device, architecture_ids))
-        proxies.find(scorer.kind)  # the stage's own process is the one that notices if code is edited meanwhile
-        parts = [architecture_ids[first :: self.count] for first in range(self.count)]
-        scored = list(self.pool.map(_score_part, repeat(scorer), parts))
-        return [scored[position % self.count][position // self.count] for position in range(len(architecture_ids))]
-
-
-def _begin() -> None:
-    """Prepare a worker, which ends when its stage does, however that ends."""
-    prepare()
-
-    def follow() -> None:
-        parent = multiprocessing.parent_process()
-        assert parent is not None
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _score_part(scorer: Scorer, architecture_ids: Sequence[str]) -> list[Score]:
-    """What a worker does."""
-    return list(scorer.scores(torch.device("cpu"), architecture_ids))
+        return score([spaces.parse(context.space, architecture) for architecture in architecture_ids])

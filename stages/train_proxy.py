@@ -14,24 +14,27 @@ import pyarrow as pa
 
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, run, stage_parser, track
-from stages.reproducibility import made_with, prepare
+from stages.workers import Workers
 
 
 def score_shard(args: argparse.Namespace) -> None:
     """Score the architectures at positions first..last-1 of the sample."""
     params = args.params
-    device = prepare()
-    ids = study.read_sample(args.architectures, "evaluate", args.first, args.last)
+    ids = study.read_sample(args.architectures, args.role, args.first, args.last)
     images = study.read_images(args.images)
     task = study.read_task(args.task) if args.task else None
     rows: list[dict[str, Any]] = []
-    for seed in range(params["seeds"]):
-        scorer = study.Scorer(params["kind"], args.space, params.get("protocol", {}), images, args.seed, seed, task)
-        results = track(scorer.scores(device, ids), f"{args.proxy} seed {seed}", len(ids))
-        for position, (architecture, result) in enumerate(zip(ids, results, strict=True), args.first):
-            row = (args.proxy, seed, position, architecture, result.score, result.status, result.losses)
-            rows.append(dict(zip(artifacts.SCORES.names, row, strict=True)))
-    artifacts.write_rows(rows, artifacts.SCORES, args.output, made_with(device))
+    with Workers(1) as workers:
+        for seed in range(params["seeds"]):
+            scorer = study.Scorer(
+                params["kind"], args.space, params.get("protocol", {}), images, args.seed, seed, task,
+                dataset=params.get("dataset"),
+            )  # fmt: skip
+            results = track(workers.scores(scorer, ids), f"{args.proxy} seed {seed}", len(ids))
+            for position, (architecture, result) in enumerate(zip(ids, results, strict=True), args.first):
+                row = (args.proxy, seed, position, architecture, result.score, result.status, result.losses)
+                rows.append(dict(zip(artifacts.SCORES.names, row, strict=True)))
+    artifacts.write_rows(rows, artifacts.SCORES, args.output, workers.made_with)
 
 
 def gather(args: argparse.Namespace) -> None:
@@ -51,6 +54,7 @@ def arguments() -> argparse.ArgumentParser:
     shard = commands.add_parser("shard", help="score one shard")
     shard.set_defaults(function=score_shard)
     shard.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
+    shard.add_argument("--role", choices=["evaluate", "label"], default="evaluate", help="architectures of which role")
     shard.add_argument("--images", type=Path, required=True, help="images.parquet")
     shard.add_argument("--task", type=Path, nargs="?", help="task file, for the regression proxy")
     shard.add_argument("--space", choices=spaces.NAMES, required=True)
