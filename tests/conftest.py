@@ -26,6 +26,8 @@ PROJECT = Path(__file__).parent.parent
 TOY = PROJECT / "tests" / "toy" / "params.yaml"
 SPACE = "nasbench201"
 RESULTS = Path("results", SPACE)
+#: What time_proxies measured, which no two runs do alike, and what shows it.
+MEASURED = [RESULTS / name for name in ("costs.parquet", "report.html", "figures/cost.svg")]
 SHARDS = f"results/{SPACE}/scores/*/shard-*.parquet"
 #: Whether comparisons with a benchmark's files are made with all of their entries, not only with some.
 FULL = os.environ.get("GENNAS_FULL") == "1"
@@ -84,9 +86,9 @@ class Study:
             file.write(text)
 
     def results(self) -> dict[str, bytes]:
-        """The content of every file in results/, shards and leftovers included."""
-        files = [path for path in self.path("results").rglob("*") if path.is_file()]
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
+        """The content of every file in results/, shards and leftovers included, that every run makes alike."""
+        files = {path.relative_to(self.folder) for path in self.path("results").rglob("*") if path.is_file()}
+        return {str(name): self.path(name).read_bytes() for name in files.difference(MEASURED)}
 
     def times(self, pattern: str) -> dict[Path, int]:
         """The modification times of the files that match."""

@@ -58,6 +58,12 @@ def params(old: str, new: str) -> Change:
     return edit("params.yaml", old, new)
 
 
+def remove_single(study: Study) -> None:
+    """The proxy, and the aggregate that it is a member of."""
+    study.edit("params.yaml", ONE_OF_THREE_PROXIES, "")
+    study.edit("params.yaml", FIT, "")
+
+
 HARMLESS = {
     "touch": lambda study: [path.touch() for path in study.folder.rglob("*") if path.is_file()],
     "comment": lambda study: study.append("params.yaml", "# a remark\n"),
@@ -65,43 +71,48 @@ HARMLESS = {
     "shard": lambda study: next(study.folder.glob(SHARDS)).unlink(),
 }
 STAGES = {
-    "download", "sample", "search_task", "train_proxy", "correlate", "search_architecture", "retrain", "report",
+    "download", "sample", "search_task", "train_proxy", "aggregate", "time_proxies", "correlate", "search_architecture",
+    "retrain", "report",
 }  # fmt: skip
 ONE_OF_THREE_PROXIES = "      single: { kind: regression, task: tasks/single.yaml, seeds: 1 }\n"
+#: What every score, and what it costs, depends on.
+SCORING = {"train_proxy", "aggregate", "time_proxies"}
+FIT = "    labels: { kind: fit, members: [parameters, single] }\n"
 #: What is changed, and the stages for which that is a change of their own. Every parameter is the report's, too.
 CHANGES = {
     "seed": (params("seed: 2021", "seed: 1"), STAGES),
     "download": (params("images: photographs", "images: noise"), {"download", "report"}),
-    "sample": (params("label: 4", "label: 5"), {"sample", "report"}),
+    "sample": (params("label: 4", "label: 5"), {"sample", "aggregate", "report"}),
     "larger sample": (params("evaluate: 6", "evaluate: 9"), {"train_proxy", "report"}),
-    "shard size": (params("shard_size: 3", "shard_size: 2"), {"train_proxy", "report"}),
+    "shard size": (params("shard_size: 3", "shard_size: 2"), {*SCORING, "report"}),
     "protocol": (
         params("iterations: 3", "iterations: 4"),
-        {"train_proxy", "search_task", "search_architecture", "report"},
+        {*SCORING, "search_task", "search_architecture", "report"},
     ),
     "proxy added": (
         params(ONE_OF_THREE_PROXIES, ONE_OF_THREE_PROXIES + "      flops: { kind: flops, seeds: 1 }\n"),
-        {"train_proxy", "report"},
+        {*SCORING, "report"},
     ),
-    "proxy removed": (params(ONE_OF_THREE_PROXIES, ""), {"train_proxy", "report"}),
+    "proxy removed": (remove_single, {*SCORING, "report"}),
     "target": (
         params("target: cifar10_accuracy", "target: other_accuracy"),
-        {"sample", "search_task", "correlate", "search_architecture", "report"},
+        {"sample", "search_task", "aggregate", "correlate", "search_architecture", "report"},
     ),
     "task search": (params("children: 1", "children: 2"), {"search_task", "report"}),
     "search": (params("evaluations: 3", "evaluations: 4"), {"search_architecture", "report"}),
     "training": (params("epochs: 2", "epochs: 1"), {"retrain", "report"}),
+    "aggregate": (params("kind: log_rank", "kind: mean_rank"), {"aggregate", "report"}),
     "stage's code": (append("stages/correlate.py"), {"correlate"}),
     "shared code": (append("stages/artifacts.py"), STAGES),
-    "used proxy's code": (append("stages/proxies/parameters.py"), {"train_proxy"}),
-    "unused proxy's code": (append("stages/proxies/flops.py"), {"train_proxy"}),
+    "used proxy's code": (append("stages/proxies/parameters.py"), {*SCORING}),
+    "unused proxy's code": (append("stages/proxies/flops.py"), {*SCORING}),
     "rule": (append("workflow/rules/retrain.smk"), {"retrain"}),
     "template": (append("stages/report.html.jinja"), {"report"}),
-    "used task": (append("tasks/single.yaml"), {"train_proxy", "search_architecture", "report"}),
-    "unused task": (append("tasks/combo.yaml"), {"train_proxy", "search_architecture", "report"}),
+    "used task": (append("tasks/single.yaml"), {*SCORING, "search_architecture", "report"}),
+    "unused task": (append("tasks/combo.yaml"), {*SCORING, "search_architecture", "report"}),
     "final file": (delete("report.html"), {"report"}),
     "intermediate file": (
-        delete("architectures.parquet"), {"sample", "search_task", "train_proxy", "retrain", "report"},
+        delete("architectures.parquet"), {"sample", "search_task", *SCORING, "retrain", "report"},
     ),
 }  # fmt: skip
 
@@ -152,7 +163,7 @@ def test_a_larger_sample_costs_only_the_new_shards(study):
     study.edit("params.yaml", "evaluate: 6", "evaluate: 9")
     study.succeed("dvc", "repro")
     after = study.times(SHARDS)
-    assert len(before) == 6 and len(after) == 9 and before.items() <= after.items()
+    assert len(before) == 8 and len(after) == 11 and before.items() <= after.items()
     code, output = study.run("snakemake", "-n")
     assert code != 0 and "dvc.lock changed outside of Snakemake" in output
     study.sync()
@@ -164,7 +175,7 @@ def test_a_larger_sample_costs_only_the_new_shards_through_snakemake(study):
     study.edit("params.yaml", "evaluate: 6", "evaluate: 9")
     study.snakemake()
     after = study.times(SHARDS)
-    assert len(after) == 9 and before.items() <= after.items()
+    assert len(after) == 11 and before.items() <= after.items()
     assert both(study) == (set(), set())
 
 
@@ -184,7 +195,7 @@ def test_a_clone_pulls_instead_of_computing(study, tmp_path):
     assert not clone.times(SHARDS)
     assert both(clone) == (set(), set())
     clone.edit("params.yaml", "shard_size: 3", "shard_size: 2")
-    assert clone.snakemake_would_run() == {"train_proxy", "correlate", "report"}
+    assert clone.snakemake_would_run() == {*SCORING, "correlate", "report"}
 
 
 DUMP = """
@@ -237,8 +248,8 @@ def pipeline() -> dict[str, dict[str, set[str]]]:
 def deps(stage) -> set[str]:
     """The files that a stage depends on; a folder stands for the files in it."""
     paths = [PROJECT / str(dep) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
-    return {str(file.relative_to(PROJECT)) for file in files}
+    files = [file for path in paths for file in (path.rglob("*.*") if path.is_dir() else [path])]
+    return {str(file.relative_to(PROJECT)) for file in files if "__pycache__" not in file.parts}
 
 
 def outs(stage) -> set[str]:

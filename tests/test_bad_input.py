@@ -124,10 +124,13 @@ def test_an_unknown_source_lists_the_known_ones(tmp_path):
     assert_refused(download(tmp_path, "rumour"), tmp_path, "rumour", "analog-nasbench")
 
 
+OUTS = ("correlation", "proxy-correlation", "convergence", "plot", "metrics")
+
+
 def test_a_target_the_benchmark_lacks_lists_what_it_has(tmp_path):
     write_benchmark(tmp_path / "benchmark.parquet", ["a"])
     artifacts.write_rows([], artifacts.SCORES, tmp_path / "scores.parquet")
-    outs = [f"--{name}={tmp_path}/out-{name}" for name in ("correlation", "convergence", "plot", "metrics")]
+    outs = [f"--{name}={tmp_path}/out-{name}" for name in OUTS]
     done = stage(
         "correlate", tmp_path, "--scores", tmp_path / "scores.parquet", "--benchmark", tmp_path / "benchmark.parquet",
         "--target", '"y_percent"', "--seed", 1, *outs,
@@ -147,7 +150,18 @@ def test_more_labels_than_architectures(tmp_path, label):
 
 @pytest.mark.parametrize(
     "name",
-    ["download", "sample", "train_proxy", "correlate", "search_task", "search_architecture", "retrain", "report"],
+    [
+        "download",
+        "sample",
+        "search_task",
+        "train_proxy",
+        "aggregate",
+        "time_proxies",
+        "correlate",
+        "search_architecture",
+        "retrain",
+        "report",
+    ],
 )
 def test_every_stage_explains_itself(tmp_path, name):
     done = stage(name, tmp_path, "--help")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import PROJECT
 
-from benchmarks import measure, protocols, yardstick
+from benchmarks import measure, protocols, subjects, yardstick
 from stages import proxies, spaces, study
 from stages.proxies import Context
 
@@ -64,5 +64,5 @@ def test_a_recorded_training_is_the_pipelines_and_can_be_read_in_every_way():
 def test_what_is_measured_goes_between_its_comments(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- x --><!-- end of x -->\nb\n<!-- y -->old<!-- end of y -->")
-    measure.show(page, "x", r"\1 new")
+    subjects.show(page, "x", r"\1 new")
     assert page.read_text() == "a\n<!-- x -->\n\n\\1 new\n\n<!-- end of x -->\nb\n<!-- y -->old<!-- end of y -->"

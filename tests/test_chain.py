@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stages import (
+    aggregate,
     artifacts,
     correlate,
     download,
@@ -20,9 +21,10 @@ from stages import (
     search_architecture,
     search_task,
     spaces,
+    time_proxies,
     train_proxy,
 )
-from stages.proxies import tasks
+from stages.regression import tasks
 from stages.reproducibility import rng
 
 TASKS = {"images": "tasks/single.yaml", "sequences": "tasks/nlp_dot.yaml"}
@@ -49,6 +51,7 @@ TRAINING = {
     "momentum": 0.9, "weight_decay": 0.0, "validation_share": 0.2,
 }  # fmt: skip
 PROXIES = {"parameters": {"kind": "parameters", "seeds": 1}, "regression": {"kind": "regression", "seeds": 1}}
+AGGREGATES = {"ranks": {"kind": "log_rank", "members": ["parameters", "regression"]}}
 
 
 def write_benchmark(name: str, target: str, folder: Path) -> None:
@@ -68,8 +71,9 @@ def run(stage, *command: str, **options) -> None:
     """A stage as its command line would run it: names and paths as they are, other values as JSON."""
     words = [*command]
     for name, value in options.items():
-        plain = isinstance(value, Path) or name in ("space", "proxy")
-        words += [f"--{name.replace('_', '-')}", str(value) if plain else json.dumps(value)]
+        paths = value if isinstance(value, tuple) else (value,)
+        plain = isinstance(paths[0], Path) or name in ("space", "proxy")
+        words += [f"--{name.replace('_', '-')}", *(map(str, paths) if plain else [json.dumps(value)])]
     args = stage.arguments().parse_args(words)
     args.function(args) if command else stage.main(args)
 
@@ -101,7 +105,20 @@ def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
     shards = [str(at(f"{proxy}.parquet")) for proxy in PROXIES]
     run(train_proxy, "gather", *shards, output=at("scores.parquet"))
     run(
-        correlate, **common, target=target, scores=at("scores.parquet"), correlation=at("correlation.parquet"),
+        aggregate, params=AGGREGATES, target=target, scores=at("scores.parquet"), benchmark=at("benchmark.parquet"),
+        aggregates=at("aggregates.parquet"), fits=at("fits.json"),
+    )  # fmt: skip
+    proxies = {
+        name: section | ({"task": str(task)} if name == "regression" else {}) for name, section in PROXIES.items()
+    }
+    proxies = {"protocol": "toy", "proxies": proxies}
+    run(
+        time_proxies, **scoring, seed=1, params=proxies, architectures=at("architectures.parquet"),
+        best_task=at("best_task.yaml"), costs=at("costs.parquet"),
+    )  # fmt: skip
+    run(
+        correlate, **common, target=target, scores=(at("scores.parquet"), at("aggregates.parquet")),
+        correlation=at("correlation.parquet"), proxy_correlation=at("proxy_correlation.parquet"),
         convergence=at("convergence.parquet"), plot=at("plot.csv"), metrics=at("metrics.json"),
     )  # fmt: skip
     run(
@@ -116,10 +133,11 @@ def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
     documents = {n: at(f"{n}.parquet") for n in report.TABLES if n != "benchmark"}
     run(
         report, **common, space=name, protocols={"toy": PROTOCOL}, **documents, tasks=task, best=at("best.json"),
-        params={"target": target, "train_proxy": {"protocol": "toy"}}, best_task=at("best_task.yaml"),
+        params={"target": target, "train_proxy": proxies, "aggregate": AGGREGATES}, best_task=at("best_task.yaml"),
         retrain_metrics=at("retrain_metrics.json"), html=at("report.html"), figures=at("figures"),
     )  # fmt: skip
-    assert set(json.loads(at("metrics.json").read_text())) == set(PROXIES)
+    assert set(json.loads(at("metrics.json").read_text())) == {*PROXIES, *AGGREGATES}
+    assert artifacts.read_parquet(at("costs.parquet"), artifacts.COSTS)["proxy"].to_pylist() == [*PROXIES]
     assert json.loads(at("best.json").read_text())["benchmark_size"] == 10
     assert tasks.family(yaml.safe_load(at("best_task.yaml").read_text())) == family
     assert name in at("report.html").read_text()

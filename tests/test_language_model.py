@@ -16,6 +16,7 @@ from test_retrain import stop_after
 from torch import nn
 
 from stages import artifacts, language_model, retrain, spaces
+from stages.documents import read_json
 from stages.errors import InputError
 from stages.language_model import BPTT, IGNORED, LanguageModelling, Streams, encode, load, losses, vocabulary
 
@@ -274,7 +275,7 @@ def outputs(folder: Path) -> list[bytes]:
 def test_a_text_that_can_be_foretold_is_learnt(toy_space, tmp_path):
     folder = write(tmp_path / "texts", train=TEXT)
     retrain.main(arguments(tmp_path, dataset=str(folder), epochs=10, batch_size=2, learning_rate=0.05))
-    metrics = artifacts.read_json(tmp_path / "metrics.json")
+    metrics = read_json(tmp_path / "metrics.json")
     assert (metrics["dataset"], metrics["metric"]) == (str(folder), "perplexity")
     history = artifacts.read_parquet(tmp_path / "history.parquet", artifacts.HISTORY).to_pylist()
     for role, rows in (("found", history[:10]), ("random", history[10:])):

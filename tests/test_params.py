@@ -34,6 +34,7 @@ def test_the_default_study_is_valid():
 
 
 SPACE = "nasbench201"
+PROXIES = (SPACE, "train_proxy", "proxies")
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,20 @@ SPACE = "nasbench201"
         (("protocols", "reduced", "learning_rate", "1e-3"), ["learning_rate", "1e-3", "number"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "telepathy", "seeds": 1}), ["mine", "telepathy"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "regression", "seeds": 1}), ["mine", "task"]),
+        ((*PROXIES, "mine", {"kind": "base", "seeds": 1}), ["mine.kind", "base is not", "naswot"]),
+        ((*PROXIES, "mine", {"kind": "short_training", "seeds": 1}), ["mine", "dataset"]),
+        ((*PROXIES, "naswot", "dataset", "digits"), ["naswot", "Only short_training"]),
+        ((*PROXIES, "naswot", "protocol", "rumour"), ["naswot.protocol", "rumour", "untrained"]),
+        ((*PROXIES, "single", "protocol", "untrained"), ["single.protocol", "untrained", "iterations"]),
+        ((*PROXIES, "flops", "protocol", "untrained"), ["flops", "benchmark's network"]),
+        ((SPACE, "search_task", "protocol", "untrained"), ["search_task.protocol", "untrained", "iterations"]),
+        (("protocols", "untrained", "iterations", 10), ["untrained", "optimizer"]),
+        (
+            (SPACE, "aggregate", "all", {"kind": "log_rank", "members": ["naswot", "rumour"]}),
+            ["all", "rumour", "flops"],
+        ),
+        ((SPACE, "aggregate", "naswot", {"kind": "log_rank", "members": ["flops", "single"]}), ["naswot", "name"]),
+        ((SPACE, "aggregate", "one", {"kind": "log_rank", "members": ["flops"]}), ["one.members", "2"]),
         ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),

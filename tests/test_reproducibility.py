@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -80,6 +81,19 @@ def test_artifacts_are_byte_deterministic_and_say_what_they_hold(tmp_path):
     assert schema.metadata[b"format_version"] == b"2" and schema.metadata[b"torch"] == b"2"
     assert all(field.metadata[b"description"] for field in schema)
     assert pq.ParquetFile(first).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_there_is_one_nan(tmp_path):
+    """Which of its bit patterns a computation ends with depends on where its operands lie in memory."""
+    written = []
+    for nan in np.array([0x7FF8 << 48, 0xFFF8 << 48], np.uint64).view(np.float64):
+        score = {"proxy": "a", "seed": 0, "position": 0, "architecture": "b", "status": "ok"}
+        row = score | {"score": nan, "losses": np.array([1, nan], np.float32)}
+        artifacts.write_rows([row], artifacts.SCORES, tmp_path / "a.parquet")
+        written.append((tmp_path / "a.parquet").read_bytes())
+    assert written[0] == written[1]
+    (found,) = pq.read_table(tmp_path / "a.parquet").to_pylist()
+    assert np.isnan(found["score"]) and found["losses"][0] == 1 and np.isnan(found["losses"][1])
 
 
 def test_a_reader_of_one_role_skips_the_row_groups_of_the_others(tmp_path):

@@ -16,6 +16,7 @@ import torch
 from stages import artifacts, classifier, retrain, spaces
 from stages.classifier import Classification, Classifier, Part, augment, load
 from stages.datasets import Labelled
+from stages.documents import read_json
 from stages.errors import InputError
 from stages.retrain import choose
 
@@ -89,7 +90,7 @@ def study(tmp_path_factory) -> Path:
 
 
 def test_it_learns_and_says_so(study):
-    metrics = artifacts.read_json(study / "whole/metrics.json")
+    metrics = read_json(study / "whole/metrics.json")
     assert (metrics["dataset"], metrics["metric"]) == ("digits", "accuracy_percent")
     assert metrics["found"]["architecture"] == FOUND
     assert metrics["random"]["architecture"] == RANDOM
@@ -112,7 +113,7 @@ def test_the_weights_are_the_found_architectures(study):
     space = spaces.load("nasbench201")
     network = Classifier(space.build(space.from_id(FOUND), PARAMS["width"], PARAMS["depth"]), 10)
     network.load_state_dict(torch.load(study / "whole/weights.pt", weights_only=True))
-    metrics = artifacts.read_json(study / "whole/metrics.json")["found"]
+    metrics = read_json(study / "whole/metrics.json")["found"]
     _, accuracy = load(PARAMS, 2021, CPU).evaluate(network, "test")
     assert round(accuracy, 4) == pytest.approx(metrics["test_accuracy_percent"])
     assert sum(p.numel() for p in network.parameters()) == metrics["parameters"]

@@ -1,23 +1,17 @@
 """One contract for every search, and what makes ageing evolution what it is."""
 
 import math
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_proxies import COMBO, PROTOCOL
 
-from stages.proxies.halving import Halving
-from stages.proxies.training import read_out
+from stages.regression.halving import Halving
+from stages.regression.training import read_out
 from stages.search import AgeingEvolution, Neighbours, RandomSearch
 from stages.search.neighbours import NEIGHBOURS
 from stages.search_architecture import Evaluator, trajectory
 from stages.spaces import nasbench201
-from stages.study import Scorer, Workers
+from stages.study import Scorer
 
 
 def draw(rng):
@@ -152,46 +146,3 @@ def test_a_generation_is_told_before_the_next_is_asked_for():
     assert [architecture for architecture, *_ in steps] == [a for own in generations for a in own]
     best = [max((s[:2] for s in steps[: i + 1]), key=lambda s: s[1])[0] for i in range(25)]
     assert [s[2] for s in steps] == best
-
-
-# --- workers -----------------------------------------------------------------------------------
-
-
-def test_scores_do_not_depend_on_the_number_of_workers():
-    space = nasbench201
-    ids = [space.to_id(space.random_architecture(np.random.default_rng(seed))) for seed in range(5)]
-    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
-    scorer = Scorer("regression", "nasbench201", PROTOCOL, images, 1, 0, COMBO)
-    found = {}
-    for count in (1, 2, 3):
-        with Workers(count) as workers:
-            found[count] = workers.scores(scorer, ids)
-            assert workers.scores(scorer, ids[:1]) == found[count][:1]
-            assert workers.scores(scorer, []) == []
-    assert found[1] == found[2] == found[3] and len({s.score for s in found[1]}) == 5
-
-
-def test_workers_end_with_a_stage_that_is_killed(tmp_path):
-    code = (
-        "import os, time; from stages.study import Workers\n"
-        "with Workers(2) as workers:\n"
-        "    print(*{p for p in workers.pool.map(work, range(4))}, flush=True); time.sleep(600)\n"
-    )
-    (tmp_path / "killed.py").write_text(
-        "import os, time\ndef work(_):\n    time.sleep(0.5)\n    return os.getpid()\n"
-        "if __name__ == '__main__':\n" + "".join(f"    {line}\n" for line in code.splitlines())
-    )
-    process = subprocess.Popen(
-        [sys.executable, tmp_path / "killed.py"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
-    pids = [int(pid) for pid in process.stdout.readline().split()]
-    assert len(pids) == 2
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
