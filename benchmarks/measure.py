@@ -10,65 +10,29 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import platform
-import re
 import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
-import yaml
 from tqdm import tqdm
 
 from benchmarks import yardstick
-from stages import correlate, datasets, download, proxies, sample, spaces, study
-from stages.proxies import Context, Score
-from stages.reproducibility import derive_seed, prepare, rng
+from benchmarks.subjects import DOCS, FOLDER, SEED, SUBJECTS, Subject, machine, show
+from stages import correlate, proxies, spaces
+from stages.proxies import Score
+from stages.reproducibility import prepare
 from stages.statistics import spearman
 
-SEED = 2021
-FOLDER = Path(__file__).parent
-REPORT = FOLDER.parent / "docs" / "performance.md"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is scored, against which truth, and where the two protocols are: a params.yaml and a name in it."""
-
-    space: str
-    source: str
-    target: str
-    paper: tuple[str, str]
-    reduced: tuple[str, str]
-
-
-SUBJECTS = {
-    "nasbench201": Subject(
-        "nasbench201",
-        "analog-nasbench",
-        "cifar10_accuracy_percent",
-        paper=("params.yaml", "paper"),
-        reduced=("params.yaml", "reduced"),
-    ),
-    "nasbench101": Subject(
-        "nasbench101",
-        "gennas",
-        "cifar10_test_accuracy_percent",
-        paper=("studies/paper/params.yaml", "nasbench101"),
-        reduced=("studies/spaces/params.yaml", "nasbench101"),
-    ),
-}
-#: How an architecture is scored: a function from a context to the scoring function, and the protocol's field.
+COMPARED = ("nasbench201", "nasbench101")
+#: How an architecture is scored: a function from a context to the scoring function, and which protocol.
 PIPELINE = partial(proxies.make, "regression")
 ENGINES = {
     "plain, paper's protocol": (yardstick.make, "paper"),  # the yardstick comes first
@@ -88,16 +52,6 @@ ROW = pa.schema(
 )
 
 
-def draw(subject: Subject, count: int) -> tuple[list[str], list[float]]:
-    """The last architectures of the evaluation permutation, and their truth."""
-    table = download.read_benchmark(subject.space, subject.source)
-    known = table.filter(pc.is_valid(table[subject.target]))
-    ids, labelled = known["architecture"].to_pylist(), known["labelled"].to_pylist()
-    drawn = sample.draw(ids, labelled, 20, SEED).filter(pc.field("role") == "evaluate")["architecture"].to_pylist()
-    truth = dict(zip(ids, known[subject.target].to_pylist(), strict=True))
-    return drawn[-count:], [truth[architecture] for architecture in drawn[-count:]]
-
-
 # --- in an engine's process -----------------------------------------------------------------
 
 _score: Callable[[Sequence[str]], Iterator[Score]]
@@ -107,13 +61,9 @@ _device: torch.device
 def start(subject: Subject, engine: str) -> None:
     """Prepare the engine."""
     global _score, _device
-    make, place = ENGINES[engine]
-    path, name = getattr(subject, place)
-    protocol = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][name]
+    make, which = ENGINES[engine]
     space, _device = spaces.load(subject.space), prepare()
-    images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
-    task = study.read_task(Path("tasks/nasbench101.yaml"))
-    score = make(Context(space, protocol, images, derive_seed(SEED, "proxy", 0), _device, task))
+    score = make(subject.scorer(subject.protocol(which)).context(_device))
 
     def score_ids(architectures: Sequence[str]) -> Iterator[Score]:
         return score([spaces.parse(space, architecture) for architecture in architectures])
@@ -136,7 +86,7 @@ def measure(architectures: Sequence[str]) -> tuple[list[float], float, float]:
 
 def compare(subject: Subject, count: int, turn: int) -> Iterator[dict[str, Any]]:
     """The rows of one space: the engines take turns of some architectures, after two that are not counted."""
-    ids, qualities = draw(subject, count)
+    ids, qualities = subject.draw(count)
     context = multiprocessing.get_context("spawn")
     pools = [ProcessPoolExecutor(1, context, start, (subject, engine)) for engine in ENGINES]
     try:
@@ -186,37 +136,17 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def machine(device: torch.device) -> str:
-    """What was measured on."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) or [platform.processor()]
-        name = f"{names[0]}, one thread per process"
-    return f"{name}, torch {torch.__version__}, Python {platform.python_version()}"
-
-
-def show(page: Path, name: str, text: str) -> None:
-    """Print a text, and put it on a page, between the comments that name it."""
-    print(text)
-    marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    section = f"{marks[0]}\n\n{text}\n\n{marks[1]}"
-    old = page.read_text(encoding="utf-8")
-    new = re.sub(".*".join(marks), lambda _: section, old, flags=re.DOTALL)
-    page.write_text(new, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", type=int, default=60, help="of each space (default: %(default)s)")
-    parser.add_argument("--spaces", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS), help="(default: all)")
+    parser.add_argument("--spaces", nargs="+", choices=COMPARED, default=COMPARED, help="(default: both)")
     args = parser.parse_args()
     device = prepare()
     turn = args.architectures if device.type == "cuda" else 1
     rows = [row for space in args.spaces for row in compare(SUBJECTS[space], args.architectures, turn)]
     written = pa.Table.from_pylist(rows, ROW.with_metadata({"machine": machine(device)}))
     pq.write_table(written, FOLDER / "measurements.parquet")
-    show(REPORT, "measured", f"{machine(device)}.\n\n{table(rows)}")
+    show(DOCS / "performance.md", "measured", f"{machine(device)}.\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

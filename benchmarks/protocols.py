@@ -14,25 +14,22 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-import yaml
 from matplotlib.ticker import LogLocator
 from tqdm import tqdm
 
-from benchmarks.measure import FOLDER, SEED, SUBJECTS, Subject, draw, machine, show
-from stages import datasets, download, figures, spaces, study
+from benchmarks.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
+from stages import figures, spaces
 from stages.proxies import Context, regression
-from stages.proxies.training import MEMORY_FORMAT, make_optimizer
-from stages.reproducibility import derive_seed, prepare, rng
+from stages.regression.training import MEMORY_FORMAT, make_optimizer
+from stages.reproducibility import prepare
 from stages.statistics import spearman
 
-DOCS = FOLDER.parent / "docs"
 CPU = torch.device("cpu")  # what the reduced protocols are for
 SKIPPED = 60  # architectures, which `measure` takes
 EVERY = 5  # iterations, at which the loss in evaluation mode is recorded, too
@@ -71,9 +68,30 @@ VARIATIONS: dict[str, tuple[dict[str, Any], ...]] = {
         {"learning_rate": 0.2},
         {"iterations": 50, "cosine": True},
     ),
+    "nds_darts_fix": (
+        {},
+        {"depth": 0.25},
+        {"width": 0.125},
+        {"batch_size": 4},
+        {"resolution": 16},
+        {"learning_rate": 0.05},
+        {"learning_rate": 0.2},
+    ),
+    "nasbench_nlp": (
+        {},
+        {"depth": 0.34},
+        {"depth": 1.0},
+        {"width": 0.125},
+        {"width": 0.5},
+        {"batch_size": 8},
+        {"batch_size": 32},
+        {"learning_rate": 0.001},
+        {"learning_rate": 0.01},
+        {"iterations": 60, "cosine": True},
+        {"optimizer": "sgd", "learning_rate": 0.1},
+    ),
 }
-LONGEST = {"nasbench201": 60, "nasbench101": 60}  # iterations, unless the variation says how many
-
+LONGEST = 60  # iterations, unless the variation says how many
 
 ROW = pa.schema(
     [
@@ -121,10 +139,7 @@ def record(context: Context, architecture: Any) -> tuple[np.ndarray, np.ndarray]
 def train_all(subject: Subject, protocol: dict[str, Any], ids: list[str]) -> tuple[float, np.ndarray, np.ndarray]:
     """CPU seconds per iteration, and what `record` says of each architecture, stacked."""
     prepare()
-    space = spaces.load(subject.space)
-    images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
-    task = study.read_task(Path("tasks/nasbench101.yaml"))
-    context = Context(space, protocol, images, derive_seed(SEED, "proxy", 0), CPU, task)
+    space, context = spaces.load(subject.space), subject.scorer(protocol).context(CPU)
     begin = time.process_time()
     curves = [record(context, spaces.parse(space, architecture)) for architecture in ids]
     # A pass in evaluation mode costs about a third of an iteration.
@@ -151,11 +166,9 @@ def name(change: Mapping[str, Any]) -> str:
 
 def explore(subject: Subject, count: int, workers: int) -> list[dict[str, Any]]:
     """One row per variation, number of iterations and read-out."""
-    ids, qualities = (values[:count] for values in draw(subject, count + SKIPPED))
-    path, chosen = subject.reduced
-    reduced = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][chosen]
+    ids, qualities = (values[:count] for values in subject.draw(count + SKIPPED))
     changes = VARIATIONS[subject.space]
-    protocols = [reduced | {"iterations": LONGEST[subject.space]} | change for change in changes]
+    protocols = [subject.protocol("reduced") | {"iterations": LONGEST} | change for change in changes]
     rows = []
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         jobs = [pool.submit(train_all, subject, protocol, ids) for protocol in protocols]

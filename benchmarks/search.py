@@ -17,24 +17,23 @@ import pyarrow.parquet as pq
 import yaml
 from tqdm import tqdm
 
-from benchmarks.measure import FOLDER, REPORT, SUBJECTS, machine, show
-from stages import datasets, download, spaces, study
-from stages.reproducibility import rng
+from benchmarks.subjects import DOCS, FOLDER, SUBJECTS, machine, show
+from stages import spaces
+from stages.reproducibility import prepare
 from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
 from stages.truth import Truth
+from stages.workers import Workers
 
 
-def search(seed: int, workers: study.Workers) -> dict[str, Any]:
+def search(seed: int, workers: Workers) -> dict[str, Any]:
     """The cell that one search finds, its rank and regret, and the seconds it took."""
     subject = SUBJECTS["nasbench201"]
-    benchmark, space = download.read_benchmark(subject.space, subject.source), spaces.load(subject.space)
+    benchmark, space = subject.truth(), spaces.load(subject.space)
     known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
     truth = Truth(dict(known), subject.target)
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     budget = params[subject.space]["search_architecture"]
-    images = datasets.unlabelled("photographs", download.POOL, 32, rng(seed, subject.space, "images"))
-    task = study.read_task(Path(budget["task"]))
-    scorer = study.Scorer("regression", subject.space, params["protocols"][budget["protocol"]], images, seed, 0, task)
+    scorer = subject.scorer(params["protocols"][budget["protocol"]], seed)
     begin = time.perf_counter()
     searched = candidates(budget["over"], space, benchmark)
     rows = []
@@ -71,11 +70,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="base seeds (default: 1 to 5)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     args = parser.parse_args()
-    with study.Workers(args.workers) as workers:
+    with Workers(args.workers) as workers:
         rows = [search(seed, workers) for seed in tqdm(args.seeds, "searches")]
-    made = {"machine": machine(workers.device), "workers": str(args.workers)}
+    where = machine(prepare())
+    made = {"machine": where, "workers": str(args.workers)}
     pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(made), FOLDER / "searches.parquet")
-    show(REPORT, "searched", f"{machine(workers.device)}; {args.workers} processes.\n\n{table(rows)}")
+    show(DOCS / "performance.md", "searched", f"{where}; {args.workers} processes.\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

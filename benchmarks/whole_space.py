@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from tqdm import tqdm
 
-from benchmarks.measure import FOLDER, SEED, SUBJECTS, machine
-from stages import datasets, download, study
+from benchmarks.subjects import FOLDER, SEED, SUBJECTS, machine
 from stages.reproducibility import prepare, rng
 from stages.statistics import spearman
 
@@ -26,16 +23,12 @@ def main() -> None:
     parser.add_argument("--architectures", type=int, help="only so many, drawn at random (default: all 15,625)")
     args = parser.parse_args()
     subject, device = SUBJECTS["nasbench201"], prepare()
-    benchmark = download.read_benchmark(subject.space, subject.source)
+    benchmark = subject.truth()
     if args.architectures:
         rows = rng(SEED, "whole space").choice(len(benchmark), args.architectures, replace=False)
         benchmark = benchmark.take(rows)
     ids = benchmark["architecture"].to_pylist()
-    path, name = getattr(subject, args.protocol)
-    protocol = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][name]
-    images = datasets.unlabelled("photographs", download.POOL, 32, rng(SEED, subject.space, "images"))
-    task = study.read_task(Path("tasks/nasbench101.yaml"))
-    scorer = study.Scorer("regression", subject.space, protocol, images, SEED, 0, task)
+    scorer = subject.scorer(subject.protocol(args.protocol))
     begin = time.perf_counter()
     scores = [score.score for score in tqdm(scorer.scores(device, ids), total=len(ids))]
     seconds = time.perf_counter() - begin

@@ -13,8 +13,9 @@ import torch
 from torch import Generator
 from torch.nn.functional import mse_loss
 
-from stages.proxies import Context, Score, image_regression
+from stages.proxies import Context, Score
 from stages.proxies.regression import draw_noise
+from stages.regression import images as image_regression
 from stages.reproducibility import derive_seed
 
 
