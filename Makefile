@@ -1,9 +1,11 @@
 # Thin targets; everything works without make from an activated .venv.
-.PHONY: run study test bench check install lock docs clean
+.PHONY: run study test fuzz bench check install lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
+# Where atheris has wheels, as in pyproject.toml: pip-compile drops the marker.
+ATHERIS := sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.13"
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -25,6 +27,9 @@ study: install ## Run the study STUDY of studies/ in a folder of its own
 test: install ## Run all tests
 	$(ACTIVATE) python -m pytest --numprocesses auto --dist loadgroup
 
+fuzz: install ## Fuzz the parsers of what comes from elsewhere (15 minutes)
+	$(ACTIVATE) python -m tests.fuzz
+
 bench: install ## Measure speed and rho against a plain implementation (hours)
 	$(ACTIVATE) python -m benchmarks.measure
 
@@ -41,7 +46,7 @@ docs: install ## Write docs/parameters.md
 lock: install ## Write requirements.lock from pyproject.toml
 	$(ACTIVATE) pip-compile --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
 	    --no-header --quiet --output-file requirements.lock pyproject.toml
-	sed -i -E 's/^(torch==[0-9.]+)\+cpu/\1/' requirements.lock
+	sed -i -E -e 's/^(torch==[0-9.]+)\+cpu/\1/' -e 's/^(atheris==[0-9.]+)$$/\1 ; $(ATHERIS)/' requirements.lock
 
 clean: ## Delete what a run made, except .venv and the DVC cache
 	rm -rf results logs checkpoints .snakemake
