@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from stages import artifacts, datasets, download, sample, study
-from stages.reproducibility import rng
+from stages.reproducibility import processor, rng
 
 SEED = 2021
 FOLDER = Path(__file__).parent
@@ -99,12 +99,8 @@ SUBJECTS = {
 
 def machine(device: torch.device) -> str:
     """What was measured on."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        info = Path("/proc/cpuinfo")  # Linux
-        names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
-        name = f"{(*names, platform.processor())[0]}, one thread per process"
+    on_gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if on_gpu else f"{processor()}, one thread per process"
     return f"{name}, torch {torch.__version__}, Python {platform.python_version()}"
 
 

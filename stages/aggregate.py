@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.stats import rankdata
 
-from stages import artifacts, study
+from stages import artifacts, scores, study
 from stages.cli import json_argument, logger, run, stage_parser
 from stages.statistics import spearman
 
@@ -29,11 +28,10 @@ from stages.statistics import spearman
 PENALTIES = np.logspace(-3, 1, 9)
 
 
-def read_members(scores: pa.Table, members: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Architectures by position, and each member's score of them (n, members), the mean of its repetitions."""
-    means = scores.group_by(["position", "architecture", "proxy"]).aggregate([("score", "mean")])
-    columns = [means.filter(pc.equal(means["proxy"], member)).sort_by("position") for member in members]
-    return columns[0]["architecture"].to_pylist(), np.stack([c["score_mean"].to_numpy() for c in columns], axis=1)
+def members_scores(table: pa.Table, members: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The architectures, and each member's score of them (n, members), the mean of its repetitions."""
+    own = scores.by_proxy(table)
+    return own[members[0]].architectures, np.stack([own[member].mean for member in members], axis=1)
 
 
 def relative_ranks(values: np.ndarray) -> np.ndarray:
@@ -84,9 +82,7 @@ def fitted(
 
 def read_labelled(args: argparse.Namespace, members: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The members' scores (labelled, members) of the labelled architectures, and the quality of these."""
-    shards = [artifacts.read_parquet(path, artifacts.SCORES) for path in args.labelled]
-    table = pa.concat_tables(shard.replace_schema_metadata() for shard in shards)
-    ids, labelled = read_members(table, members)
+    ids, labelled = members_scores(scores.read(args.labelled), members)
     quality = study.read_quality(args.benchmark, args.target)
     return labelled, np.array([quality[architecture] for architecture in ids])
 
@@ -104,12 +100,12 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
+    table = artifacts.read_parquet(args.scores, artifacts.SCORES)
     rows: list[dict[str, Any]] = []
     fits = {}
     for name, params in args.params.items():
         members = params["members"]
-        ids, evaluated = read_members(scores, members)
+        ids, evaluated = members_scores(table, members)
         match params["kind"]:
             case "mean_rank":
                 combined = relative_ranks(evaluated).mean(axis=1)

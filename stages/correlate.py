@@ -13,19 +13,19 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.stats import bootstrap, kendalltau
 
-from stages import artifacts
+from stages import artifacts, scores
 from stages.cli import json_argument, logger, run, stage_parser
 from stages.reproducibility import rng
+from stages.scores import Scores
 from stages.statistics import spearman
 
 RESAMPLES = 1000
@@ -59,18 +59,6 @@ def top_share(scores: np.ndarray, quality: np.ndarray) -> float:
     return len(np.intersect1d(best, predicted)) / len(best)
 
 
-def score_matrices(scores: pa.Table) -> Iterator[tuple[str, list[str], np.ndarray, list[list[float]]]]:
-    """Per proxy: name, architectures, scores (seeds, n), and loss curves seed by seed."""
-    for proxy in pc.unique(scores["proxy"]).to_pylist():
-        table = scores.filter(pc.equal(scores["proxy"], proxy)).sort_by(
-            [("seed", "ascending"), ("position", "ascending")]
-        )
-        seeds = len(pc.unique(table["seed"]))
-        ids = table["architecture"].to_pylist()
-        matrix = table["score"].to_numpy().reshape(seeds, -1)  # (seeds, n)
-        yield proxy, ids[: matrix.shape[1]], matrix, table["losses"].to_pylist()
-
-
 def read_targets(benchmark: pa.Table, ids: list[str]) -> dict[str, np.ndarray]:
     """The quality (n,) of architectures by target, nan where it is not known; only targets that three have.
 
@@ -85,12 +73,12 @@ def read_targets(benchmark: pa.Table, ids: list[str]) -> dict[str, np.ndarray]:
     return {target: values for target, values in quality.items() if (~np.isnan(values)).sum() > 2}
 
 
-def correlations(scores: pa.Table, benchmark: pa.Table, seed: int) -> list[dict[str, Any]]:
+def correlations(every: Mapping[str, Scores], benchmark: pa.Table, seed: int) -> list[dict[str, Any]]:
     """The rows of `artifacts.CORRELATION`."""
     rows = []
-    for proxy, ids, matrix, _ in score_matrices(scores):
-        repetitions = {str(i): row for i, row in enumerate(matrix)} | {"mean": matrix.mean(axis=0)}
-        for target, quality in read_targets(benchmark, ids).items():
+    for proxy, own in every.items():
+        repetitions = {str(i): row for i, row in enumerate(own.matrix)} | {"mean": own.mean}
+        for target, quality in read_targets(benchmark, own.architectures).items():
             known = ~np.isnan(quality)
             for name, values in repetitions.items():
                 row = (proxy, target, name, *agreement(values[known], quality[known], seed))
@@ -105,26 +93,24 @@ def agreement(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float
     return len(scores), failed, rho, *interval(scores, quality, seed), tau, top_share(scores, quality)
 
 
-def proxy_correlations(scores: pa.Table) -> list[dict[str, Any]]:
+def proxy_correlations(every: Mapping[str, Scores]) -> list[dict[str, Any]]:
     """The rows of `artifacts.PROXY_CORRELATION`: pairs in the order of the scores."""
-    means = [(proxy, matrix.mean(axis=0)) for proxy, _, matrix, _ in score_matrices(scores)]
     return [
         dict(zip(artifacts.PROXY_CORRELATION.names, (one, other, float(spearman(x, y)), len(x)), strict=True))
-        for (one, x), (other, y) in combinations(means, 2)
+        for (one, x), (other, y) in combinations([(proxy, own.mean) for proxy, own in every.items()], 2)
     ]
 
 
-def convergence(scores: pa.Table, benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
+def convergence(every: Mapping[str, Scores], benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
     """Rho of the negated training loss after each iteration, averaged over seeds; none for baselines."""
     rows = []
-    for proxy, ids, matrix, curves in score_matrices(scores):
-        longest = max(map(len, curves))
-        if not longest:
+    for proxy, own in every.items():
+        if not (longest := own.iterations):
             continue
-        padded = [curve + [np.inf] * (longest - len(curve)) for curve in curves]  # one that timed out has no curve
-        losses = np.array(padded).reshape(*matrix.shape, longest)  # (seeds, n, iterations)
+        padded = [curve + [np.inf] * (longest - len(curve)) for curve in own.losses]  # one that timed out has no curve
+        losses = np.array(padded).reshape(*own.matrix.shape, longest)  # (seeds, n, iterations)
         losses = np.where(np.isfinite(losses), losses, np.inf)
-        quality = read_targets(benchmark, ids)[target][None, :, None]
+        quality = read_targets(benchmark, own.architectures)[target][None, :, None]
         rhos = spearman(-losses, np.broadcast_to(quality, losses.shape), axis=1).mean(axis=0)
         rows += [
             dict(zip(artifacts.CONVERGENCE.names, (proxy, target, i, float(rho)), strict=True))
@@ -161,16 +147,15 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     target = args.target
-    tables = [artifacts.read_parquet(path, artifacts.SCORES) for path in args.scores]
-    scores = pa.concat_tables(table.replace_schema_metadata() for table in tables)
+    every = scores.by_proxy(scores.read(args.scores))
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
     artifacts.check_target(benchmark, target, args.benchmark)
-    rows = correlations(scores, benchmark, args.seed)
-    curve = convergence(scores, benchmark, target)
+    rows = correlations(every, benchmark, args.seed)
+    curve = convergence(every, benchmark, target)
     for row in rows:
         logger.info("%(proxy)s %(target)s seeds %(seeds)s: rho %(spearman_rho).3f (n = %(architectures)d)", row)
     artifacts.write_rows(rows, artifacts.CORRELATION, args.correlation)
-    artifacts.write_rows(proxy_correlations(scores), artifacts.PROXY_CORRELATION, args.proxy_correlation)
+    artifacts.write_rows(proxy_correlations(every), artifacts.PROXY_CORRELATION, args.proxy_correlation)
     artifacts.write_rows(curve, artifacts.CONVERGENCE, args.convergence)
     lines = [f"{row['proxy']},{row['iteration']},{row['spearman_rho']:.4f}" for row in curve]
     artifacts.write_text("\n".join(["proxy,iteration,spearman_rho", *lines, ""]), args.plot)

@@ -17,13 +17,10 @@ from jsonschema.exceptions import relevance
 
 from stages.documents import read_yaml, violations
 from stages.errors import InputError
-from stages.protocols import WITHOUT_PROTOCOL
+from stages.protocols import OF_SEQUENCES, TRAINING, WITHOUT_PROTOCOL
 
 SPACES = Path(__file__).parent / "spaces"
 PROXIES = Path(__file__).parent / "proxies"
-#: Kinds of proxies that train; that suit sequences, too.
-TRAINING = ("regression", "short_training")
-OF_SEQUENCES = ("regression", "parameters", "flops")
 #: Labelled images for retraining (`stages.datasets`, which takes long to import).
 IMAGE_DATASETS = ("digits", "cifar10", "cifar10_subset")
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "params.schema.yaml"

@@ -1,4 +1,4 @@
-"""What each proxy of a study is told: its section of params.yaml, with the protocol itself instead of its name."""
+"""What kinds of proxies need, and what each is told: its section of params.yaml, its protocol instead of its name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 #: Kinds of proxies that look at the benchmark's network, whatever the protocol.
 WITHOUT_PROTOCOL = ("parameters", "flops")
+#: Kinds that train; that suit networks of sequences, too.
+TRAINING = ("regression", "short_training")
+OF_SEQUENCES = ("regression", "parameters", "flops")
 
 
 def told(section: Mapping[str, Any], name: str, protocols: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import os
 import platform
+import re
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -91,6 +92,13 @@ def prepare() -> torch.device:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False  # its 10 bits would not agree with the CPU's 24
     return device
+
+
+def processor() -> str:
+    """What the manufacturer calls this machine's processor."""
+    info = Path("/proc/cpuinfo")  # Linux
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    return str((*names, platform.processor() or platform.machine())[0])
 
 
 def made_with(device: torch.device) -> dict[str, str]:

@@ -84,3 +84,12 @@ class Scorer:
         context = self.context(device)
         score = proxies.make(self.kind, context)
         return score([spaces.parse(context.space, architecture) for architecture in architecture_ids])
+
+
+def make_scorer(
+    told: Mapping[str, Any], space: str, images: np.ndarray, base_seed: int, repetition: int,
+    task: Mapping[str, Any] | None,
+) -> Scorer:  # fmt: skip
+    """A repetition of a proxy of params.yaml, from what `protocols.told` says of it."""
+    protocol, dataset = told.get("protocol", {}), told.get("dataset")
+    return Scorer(told["kind"], space, protocol, images, base_seed, repetition, task, dataset=dataset)

@@ -8,8 +8,6 @@ its first architecture is part of it. One thread, or a GPU.
 from __future__ import annotations
 
 import argparse
-import platform
-import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, logger, run, stage_parser
 from stages.protocols import told
+from stages.reproducibility import processor
 from stages.workers import Workers
 
 ARCHITECTURES = 5
@@ -30,12 +29,10 @@ def make_scorers(args: argparse.Namespace) -> dict[str, study.Scorer]:
     images = study.read_images(args.images)
     scorers = {}
     for name, proxy in args.params["proxies"].items():
-        values = told(args.params, name, args.protocols)
         path = args.best_task if proxy.get("task") == "searched" else proxy.get("task")
-        scorers[name] = study.Scorer(
-            values["kind"], args.space, values.get("protocol", {}), images, args.seed, 0,
-            study.read_task(Path(path)) if path else None, dataset=values.get("dataset"),
-        )  # fmt: skip
+        task = study.read_task(Path(path)) if path else None
+        values = told(args.params, name, args.protocols)
+        scorers[name] = study.make_scorer(values, args.space, images, args.seed, 0, task)
     return scorers
 
 
@@ -58,13 +55,6 @@ def cost_rows(measured: Mapping[str, list[float]], architectures: int) -> list[d
         row = (name, architectures, len(seconds), median(seconds), min(seconds), max(seconds))
         rows.append(dict(zip(artifacts.COSTS.names, row, strict=True)))
     return rows
-
-
-def processor() -> str:
-    """What the manufacturer calls this machine's processor."""
-    info = Path("/proc/cpuinfo")  # Linux
-    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
-    return str((*names, platform.processor() or platform.machine())[0])
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -10,9 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from stages import artifacts, spaces, study
+from stages import artifacts, scores, spaces, study
 from stages.cli import json_argument, run, stage_parser, track
 from stages.workers import Workers
 
@@ -26,10 +24,7 @@ def score_shard(args: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     with Workers(1) as workers:
         for seed in range(params["seeds"]):
-            scorer = study.Scorer(
-                params["kind"], args.space, params.get("protocol", {}), images, args.seed, seed, task,
-                dataset=params.get("dataset"),
-            )  # fmt: skip
+            scorer = study.make_scorer(params, args.space, images, args.seed, seed, task)
             results = track(workers.scores(scorer, ids), f"{args.proxy} seed {seed}", len(ids))
             for position, (architecture, result) in enumerate(zip(ids, results, strict=True), args.first):
                 row = (args.proxy, seed, position, architecture, result.score, result.status, result.losses)
@@ -39,13 +34,9 @@ def score_shard(args: argparse.Namespace) -> None:
 
 def gather(args: argparse.Namespace) -> None:
     """Concatenate shards in the order given."""
-    tables = [artifacts.read_parquet(path, artifacts.SCORES) for path in args.shards]
-    made = {
-        key.decode(): ", ".join(dict.fromkeys(table.schema.metadata[key].decode() for table in tables))
-        for key in tables[0].schema.metadata
-    }
-    merged = pa.concat_tables([table.replace_schema_metadata() for table in tables])
-    artifacts.write_parquet(merged, artifacts.SCORES, args.output, made)
+    table = scores.read(args.shards)
+    made_with = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    artifacts.write_parquet(table, artifacts.SCORES, args.output, made_with)
 
 
 def arguments() -> argparse.ArgumentParser:

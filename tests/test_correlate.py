@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from stages import artifacts, correlate
 from stages.errors import InputError
+from stages.scores import by_proxy
 from stages.statistics import spearman
 from stages.truth import Truth
 
@@ -85,7 +86,7 @@ def tables():
         ("good", seed, i, a, float(i), "ok", [12.0 - i, -float(i)]) for seed in (0, 1) for i, a in enumerate(ids)
     ] + [("flat", 0, i, a, 1.0, "ok", []) for i, a in enumerate(ids)]
     scores = [dict(zip(artifacts.SCORES.names, row, strict=True)) for row in rows]
-    return pa.Table.from_pylist(scores, schema=artifacts.SCORES), benchmark
+    return by_proxy(pa.Table.from_pylist(scores, schema=artifacts.SCORES)), benchmark
 
 
 def test_correlations_per_seed_and_on_the_mean_for_every_target(tables):
@@ -120,7 +121,7 @@ def test_proxies_are_compared_in_pairs():
         for seed, row in enumerate(matrix)
         for i, score in enumerate(row.tolist())
     ]
-    found = correlate.proxy_correlations(pa.Table.from_pylist(rows, schema=artifacts.SCORES))
+    found = correlate.proxy_correlations(by_proxy(pa.Table.from_pylist(rows, schema=artifacts.SCORES)))
     assert [(row["proxy"], row["other"]) for row in found] == [("one", "two"), ("one", "three"), ("two", "three")]
     for row in found:
         x, y = (np.maximum(scores[row[name]].mean(axis=0), -99) for name in ("proxy", "other"))

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from stages.classifier import Classifier
 from stages.proxies.base import Context, Score
+from stages.proxies.common.layers import weighted_layers
 from stages.proxies.common.untrained import Batch, make_untrained
 
 BATCHES = 2
@@ -31,7 +32,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
 
 def measure(network: Classifier, batch: Batch) -> float:
     """The sum over layers."""
-    weights = [module.weight for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    weights = [layer.weight for layer in weighted_layers(network)]
     gradients = [
         torch.autograd.grad(cross_entropy(network(images), labels), weights, materialize_grads=True)
         for images, labels in zip(batch.images.chunk(BATCHES), batch.labels.chunk(BATCHES), strict=True)

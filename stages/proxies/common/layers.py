@@ -1,4 +1,4 @@
-"""The layers whose weights the pruning proxies judge."""
+"""The layers whose weights proxies judge."""
 
 from __future__ import annotations
 
