@@ -24,7 +24,8 @@ from matplotlib.ticker import LogLocator
 from tqdm import tqdm
 
 from benchmarks.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
-from stages import figures, spaces
+from stages import spaces
+from stages.figures.style import BLUE, RHO, SKY, canvas, styled, to_svg
 from stages.proxies import Context, regression
 from stages.regression.training import MEMORY_FORMAT, make_optimizer
 from stages.reproducibility import prepare
@@ -191,21 +192,21 @@ def front(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return best
 
 
-@figures.styled
+@styled
 def picture(rows: list[dict[str, Any]]) -> str:
     """Rho against cost: every protocol, and the front."""
-    figure = figures.canvas(3.4)
-    axis = figure.add_subplot(xlabel="CPU seconds per architecture", ylabel=f"Spearman's {figures.RHO}", xscale="log")
+    figure = canvas(3.4)
+    axis = figure.add_subplot(xlabel="CPU seconds per architecture", ylabel=f"Spearman's {RHO}", xscale="log")
     shown = [row for row in rows if row["rho"] > 0]
     seconds, rhos = [row["seconds"] for row in shown], [row["rho"] for row in shown]
-    axis.scatter(seconds, rhos, s=4, color=figures.SKY, label="protocol", rasterized=True)
+    axis.scatter(seconds, rhos, s=4, color=SKY, label="protocol", rasterized=True)
     best = front(rows)
-    axis.plot([r["seconds"] for r in best], [r["rho"] for r in best], "o-", color=figures.BLUE, label="front", ms=4)
+    axis.plot([r["seconds"] for r in best], [r["rho"] for r in best], "o-", color=BLUE, label="front", ms=4)
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
     figure.legend(loc="outside lower center", ncols=2)
-    return figures.to_svg(figure)
+    return to_svg(figure)
 
 
 def table(rows: list[dict[str, Any]]) -> str:

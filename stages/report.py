@@ -18,13 +18,14 @@ import pyarrow as pa
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages import artifacts, costs, figures, spaces, study
+from stages import artifacts, costs, figures, scores, spaces, study
 from stages.cli import json_argument, run, stage_parser
 from stages.documents import read_json
-from stages.figures import Rows
+from stages.figures.style import Rows
 from stages.protocols import WITHOUT_PROTOCOL
 from stages.regression.tasks import family
 from stages.reproducibility import derive_seed
+from stages.scores import Scores
 
 FIRST_IDS = 5  # architectures of each role that the record spells out
 TABLES = (
@@ -56,14 +57,11 @@ def needs_labels(proxy: Mapping[str, Any]) -> bool:
 
 
 def headline(
-    correlation: Rows, scores: Rows, seconds: Mapping[str, costs.Seconds], section: Mapping[str, Any]
+    correlation: Rows, every: Mapping[str, Scores], seconds: Mapping[str, costs.Seconds], section: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """The primary target's rows for the mean over seeds, best rho first, with what each proxy is and costs."""
-    iterations: dict[str, int] = {}
-    for row in scores:
-        iterations[row["proxy"]] = max(iterations.get(row["proxy"], 0), len(row["losses"]))
     rows = [
-        {**row, **describe(section, row["proxy"], iterations[row["proxy"]]), "seconds": seconds[row["proxy"]]}
+        {**row, **describe(section, row["proxy"], every[row["proxy"]].iterations), "seconds": seconds[row["proxy"]]}
         for row in correlation
         if row["target"] == section["target"] and row["seeds"] == "mean"
     ]
@@ -98,11 +96,11 @@ def read_rows(path: Path, schema: pa.Schema) -> Rows:
     return rows
 
 
-def draw(args: argparse.Namespace, scores: Rows, table: Rows) -> dict[str, str]:
+def draw(args: argparse.Namespace, every: Mapping[str, Scores], table: Rows) -> dict[str, str]:
     """The figures as SVG, by name; `table` is the headline."""
     rhos = {row["proxy"]: row["spearman_rho"] for row in table}
     curves = read_rows(args.convergence, artifacts.CONVERGENCE)
-    styles = figures.proxy_styles(row["proxy"] for row in (*curves, *scores))
+    styles = figures.proxy_styles([*(row["proxy"] for row in curves), *every])
     tasks = {path.stem: study.read_task(path) for path in args.tasks}
     tasks["the searched task"] = study.read_task(args.best_task)
     target = args.params["target"]
@@ -111,7 +109,7 @@ def draw(args: argparse.Namespace, scores: Rows, table: Rows) -> dict[str, str]:
     return {
         "cost": figures.cost(table),
         "proxy_correlation": figures.proxy_correlation(pairs, [*rhos]),
-        "scatter": figures.scatter(scores, truth, target, rhos, styles),
+        "scatter": figures.scatter(every, truth, target, rhos, styles),
         "convergence": figures.convergence(curves, styles),
         "signals": draw_signals(tasks, study.read_images(args.images), derive_seed(args.seed, "report")),
         "task_search": figures.task_search(read_rows(args.trials, artifacts.TRIALS)),
@@ -168,14 +166,14 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     target = args.params["target"]
-    scores = artifacts.read_parquet(args.scores, artifacts.SCORES)
+    scored = scores.read([args.scores, args.aggregates])
+    every = scores.by_proxy(scored)
     correlation = read_rows(args.correlation, artifacts.CORRELATION)
-    rows = [*scores.to_pylist(), *read_rows(args.aggregates, artifacts.SCORES)]
     timed = artifacts.read_parquet(args.costs, artifacts.COSTS)
     seconds = costs.per_architecture(args.params, timed.to_pylist())
-    table = headline(correlation, rows, seconds, args.params)
+    table = headline(correlation, every, seconds, args.params)
     best = read_json(args.best, schema=artifacts.BEST)
-    pictures = draw(args, rows, table)
+    pictures = draw(args, every, table)
     html = render(
         space=args.space,
         target=target,
@@ -191,7 +189,7 @@ def main(args: argparse.Namespace) -> None:
         params_yaml=yaml.safe_dump({"protocols": args.protocols, args.space: args.params}, sort_keys=False),
         protocol=args.protocols[args.params["train_proxy"]["protocol"]],
         best_task=args.best_task.read_text(encoding="utf-8"),
-        made_with=made_with(scores, "python", "torch", "numpy", "device"),
+        made_with=made_with(scored, "python", "torch", "numpy", "device"),
         timed=timed.to_pylist()[0] | made_with(timed, "processor", "torch", "device"),
         panels=figures.PANELS,
         labelled=study.read_sample(args.architectures, "label"),

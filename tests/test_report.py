@@ -20,6 +20,8 @@ from matplotlib.text import Text
 from stages import artifacts, costs, figures, report, study
 from stages.documents import read_json
 from stages.errors import InputError
+from stages.figures import comparison, ranking, searches
+from stages.scores import Scores, by_proxy
 from stages.spaces import Vertex
 
 TARGET = "cifar10_accuracy_percent"
@@ -82,6 +84,11 @@ def score_rows() -> list[dict[str, Any]]:
         for seed in range(2)
         for position, architecture in enumerate(EVALUATED)
     ]
+
+
+def tabled(rows: list[dict[str, Any]]) -> dict[str, Scores]:
+    """Rows as a report reads them."""
+    return by_proxy(pa.Table.from_pylist(rows, schema=artifacts.SCORES))
 
 
 def aggregate_rows() -> list[dict[str, Any]]:
@@ -335,47 +342,46 @@ def test_proxy_that_ranks_nothing_comes_last() -> None:
         if row["proxy"] == HOSTILE:
             row["spearman_rho"] = float("nan")
     seconds = costs.per_architecture(PARAMS, cost_rows())
-    table = report.headline(rows, [*score_rows(), *aggregate_rows()], seconds, PARAMS)
+    table = report.headline(rows, tabled([*score_rows(), *aggregate_rows()]), seconds, PARAMS)
     assert [row["proxy"] for row in table] == ["single", "parameters", "labels", HOSTILE]
     assert HOSTILE not in figures.cost(table)
 
 
 def test_scores_far_below_the_others_do_not_stretch_the_axis() -> None:
     scores = np.array([*np.linspace(-1, 0, 50), -1e6, -np.inf])
-    assert -3 < figures.score_floor(scores) <= -1
+    assert -3 < ranking.score_floor(scores) <= -1
 
 
 def test_search_figure_keeps_seeds_apart() -> None:
-    assert figures.regrets(search_rows(), "random_search").tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
+    assert searches.regrets(search_rows(), "random_search").tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
 
 
 def test_a_failed_training_has_no_place_on_the_axis_of_truth() -> None:
-    scores, styles = score_rows(), figures.proxy_styles(PROXIES)
+    rows, styles = score_rows(), figures.proxy_styles(PROXIES)
     truth = {architecture: 4.0 + i for i, architecture in enumerate(EVALUATED)} | {EVALUATED[0]: np.inf}
-    drawn = figures.scatter(scores, truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), styles)
-    kept = figures.scatter(
-        [row for row in scores if row["architecture"] != EVALUATED[0]],
-        truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), styles,
-    )  # fmt: skip
+    drawn, kept = (
+        figures.scatter(tabled(some), truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), styles)
+        for some in (rows, [row for row in rows if row["architecture"] != EVALUATED[0]])
+    )
     assert drawn == kept
 
 
 def test_the_figure_of_a_whole_space_stays_small() -> None:
     """15,625 dots as SVG would be 1.5 MB, of each proxy."""
     ids = [str(i) for i in range(15_625)]
-    rows = [{"proxy": "p", "seed": 0, "architecture": a, "score": float(a) % 97} for a in ids]
+    scores = {"p": Scores(ids, np.arange(15_625.0)[None] % 97, [])}
     truth = {a: float(a) % 89 for a in ids}
-    drawn = figures.scatter(rows, truth, TARGET, {"p": 0.5}, figures.proxy_styles(["p"]))
+    drawn = figures.scatter(scores, truth, TARGET, {"p": 0.5}, figures.proxy_styles(["p"]))
     assert len(drawn) < 400_000 and drawn.count("<image") == 1
 
 
 def test_of_many_proxies_the_best_are_scattered() -> None:
     names = [f"p{i}" for i in range(figures.PANELS + 1)]
-    rows = [{"proxy": name, "seed": 0, "architecture": a, "score": 1.0} for name in names for a in EVALUATED]
+    scores = {name: Scores(EVALUATED, np.ones((1, len(EVALUATED))), []) for name in names}
     truth, styles = dict.fromkeys(EVALUATED, 90.0), figures.proxy_styles(names)
     rhos = {name: 0.5 for name in names}
-    shown = [row for row in rows if row["proxy"] != names[-1]]
-    assert figures.scatter(rows, truth, TARGET, rhos, styles) == figures.scatter(shown, truth, TARGET, rhos, styles)
+    shown = {name: scores[name] for name in names[:-1]}
+    assert figures.scatter(scores, truth, TARGET, rhos, styles) == figures.scatter(shown, truth, TARGET, rhos, styles)
 
 
 def test_every_proxy_has_a_line_of_its_own() -> None:
@@ -391,7 +397,7 @@ def headline_row(name: str, seconds: float, rho: float, **changes: Any) -> dict[
 def names_drawn(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> np.ndarray:
     """The boxes (n, 4) of the names in the figure of costs, in points."""
     drawn: list[Any] = []
-    monkeypatch.setattr(figures, "to_svg", drawn.append)
+    monkeypatch.setattr(comparison, "to_svg", drawn.append)
     figures.cost(rows)
     figure = drawn[0]
     figure.draw_without_rendering()
@@ -406,13 +412,13 @@ def test_names_in_the_figure_of_costs_do_not_overlap(monkeypatch: pytest.MonkeyP
     rows = [headline_row(f"a_proxy_{i}", 10 ** rng.uniform(-2, 0), rng.uniform(0.3, 0.9)) for i in range(24)]
     boxes = names_drawn(monkeypatch, rows)
     assert len(boxes) == 24
-    shared = figures.overlaps(boxes, boxes) - np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    shared = comparison.overlaps(boxes, boxes) - np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     assert shared.max() < 3  # square points
 
 
 def test_the_best_trade_needs_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(figures, "draw_front", lambda axis, steps: drawn.extend(steps) or [])
+    monkeypatch.setattr(comparison, "draw_front", lambda axis, steps: drawn.extend(steps) or [])
     rows = [headline_row("cheap", 0.1, 0.5), headline_row("dear", 1, 0.7), headline_row("worse", 2, 0.6)]
     figures.cost([*rows, headline_row("labels", 0.5, 0.9, labels=True)])
     assert drawn == [(0.1, 0.5), (1, 0.7)]
@@ -430,15 +436,15 @@ def test_proxies_that_rank_alike_are_side_by_side() -> None:
     rho = {("a", "b"): 0.9, ("c", "d"): 0.8, ("a", "c"): 0.1, ("a", "d"): 0.2, ("b", "c"): 0.1, ("b", "d"): 0.3}
     rows = [{"proxy": one, "other": other, "spearman_rho": value} for (one, other), value in rho.items()]
     names = ["a", "c", "b", "d"]
-    matrix = figures.square(rows, names)
+    matrix = comparison.square(rows, names)
     assert matrix[0].tolist() == [1, 0.1, 0.9, 0.2] and (matrix == matrix.T).all()
-    order = "".join(names[i] for i in figures.side_by_side(matrix))
+    order = "".join(names[i] for i in comparison.side_by_side(matrix))
     assert order in ("abdc", "cdba")
-    assert figures.side_by_side(matrix * np.nan)  # of proxies that tell nothing apart
+    assert comparison.side_by_side(matrix * np.nan)  # of proxies that tell nothing apart
 
 
 def test_rho_in_little_space() -> None:
-    shown = [figures.short(rho) for rho in (1.0, 0.866, -0.866, -0.001, -1.0)]
+    shown = [comparison.short(rho) for rho in (1.0, 0.866, -0.866, -0.001, -1.0)]
     assert shown == ["1", ".87", "\N{MINUS SIGN}.87", ".00", "\N{MINUS SIGN}1"]
 
 
