@@ -116,11 +116,11 @@ TRIALS = _schema(
 )
 TRAJECTORY = _schema(
     "trajectory",
-    algorithm=(pa.string(), "ageing_evolution or random_search"),
+    algorithm=(pa.string(), "ageing_evolution, random_search, nasi_fix or nasi_ada"),
     seed=_SEED,
-    evaluation=(pa.int32(), "proxy evaluations done, from 1"),
+    evaluation=(pa.int32(), "proxy evaluations done, from 1; steps of NASI"),
     architecture=_ARCHITECTURE,
-    score=(pa.float64(), "its score"),
+    score=(pa.float64(), "its score; the trace norm of NASI's supernet"),
     best_architecture=(pa.string(), "the best-scored architecture so far"),
     best_value=(pa.float64(), "its true value of the target"),
     best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),

@@ -21,6 +21,8 @@ from stages.protocols import OF_SEQUENCES, TRAINING, WITHOUT_PROTOCOL
 
 SPACES = Path(__file__).parent / "spaces"
 PROXIES = Path(__file__).parent / "proxies"
+#: Spaces with a supernet, for NASI's search.
+SUPERNETS = ("nasbench201",)
 #: Labelled images for retraining (`stages.datasets`, which takes long to import).
 IMAGE_DATASETS = ("digits", "cifar10", "cifar10_subset")
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "params.schema.yaml"
@@ -58,6 +60,7 @@ def check(params: Any, path: Path) -> None:
         check_kinds(params[space], path, space)
         check_aggregates(params[space], path, space)
         check_rungs(params, path, space)
+        check_nasi(params[space], path, space)
         check_tasks(params[space], path, space)
         check_dataset(params[space], path, space)
     for key, value, other, limit in limits(params):
@@ -110,6 +113,8 @@ def named_protocols(section: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
     for stage in ("search_task", "search_architecture"):
         yield f"{stage}.protocol", section[stage]["protocol"], True
+    if nasi := section["search_architecture"].get("nasi"):
+        yield "search_architecture.nasi.protocol", nasi["protocol"], False
 
 
 def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
@@ -144,6 +149,18 @@ def check_rungs(params: dict[str, Any], path: Path, space: str) -> None:
         raise InputError(
             f"{path}: {space}.search_architecture.rungs: {search['protocol']} scores in evaluation mode, and losses "
             "in training mode do not compare with that; set [] for whole trainings"
+        )
+
+
+def check_nasi(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for a search of NASI where there is no supernet, or not of the whole space."""
+    search = section["search_architecture"]
+    if "nasi" in search and space not in SUPERNETS:
+        known = ", ".join(SUPERNETS)
+        raise InputError(f"{path}: {space}.search_architecture.nasi: there is a supernet of {known} only; remove it")
+    if "nasi" in search and search["over"] != "space":
+        raise InputError(
+            f"{path}: {space}.search_architecture.nasi: its supernet is of the whole space; set over: space"
         )
 
 

@@ -1,4 +1,4 @@
-"""Search the space with a proxy: ageing evolution beside random search on the same budget.
+"""Search the space with a proxy: ageing evolution beside random search on the same budget, and, if asked, NASI.
 
 The candidates are those of the space, or only those that the benchmark trained (`over`), where a
 mutation is a step to one that resembles its parent.
@@ -12,7 +12,7 @@ afterwards how good one really is: its target, its rank, its regret against the 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from stages import artifacts, spaces, study
 from stages.cli import json_argument, run, stage_parser, track
 from stages.errors import InputError
 from stages.regression.halving import Halving
-from stages.reproducibility import rng
+from stages.reproducibility import derive_seed, prepare, rng
 from stages.search import AgeingEvolution, Neighbours, RandomSearch, Search
 from stages.spaces import Space
 from stages.truth import Truth, answer, regret_csv
@@ -120,22 +120,37 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def run_searches(
-    searched: Candidates,
-    make_evaluator: Callable[[], Evaluator],
-    truth: Truth,
-    params: Mapping[str, Any],
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Every run of every algorithm: the rows of `artifacts.TRAJECTORY`."""
-    rows = []
+    searched: Candidates, make_evaluator: Callable[[], Evaluator], truth: Truth, params: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
+    """Every run of every algorithm that scores candidates."""
     for algorithm in ALGORITHMS:
         for run_seed in range(params["seeds"]):
             search = make_search(algorithm, searched, params, seed, run_seed)
             steps = trajectory(search, searched.to_id, make_evaluator(), params, f"{algorithm} {run_seed}")
-            for evaluation, (architecture, value, best) in enumerate(steps, start=1):
-                row = (algorithm, run_seed, evaluation, architecture, value, best, *truth.of(best))
-                rows.append(dict(zip(artifacts.TRAJECTORY.names, row, strict=True)))
-    return rows
+            yield from trajectory_rows(algorithm, run_seed, steps, truth)
+
+
+def run_nasi(args: argparse.Namespace, space: Space, truth: Truth) -> Iterator[dict[str, Any]]:
+    """Every run of NASI's variants, which do without scores."""
+    from stages.search import nasi  # imports torch, which takes seconds
+
+    params, device = args.params["nasi"], prepare()
+    for variant in nasi.VARIANTS:
+        for run_seed in range(args.params["seeds"]):
+            seed = derive_seed(args.seed, "search_architecture", variant, run_seed)
+            steps = nasi.search(variant, space, args.protocols[params["protocol"]], params, seed, device)
+            named = ((space.to_id(drawn), value, space.to_id(best)) for drawn, value, best in steps)
+            shown = track(named, f"{variant} {run_seed}", params["steps"], unit="step")
+            yield from trajectory_rows(variant, run_seed, shown, truth)
+
+
+def trajectory_rows(
+    algorithm: str, run_seed: int, steps: Iterable[tuple[str, float, str]], truth: Truth
+) -> Iterator[dict[str, Any]]:
+    """The rows of `artifacts.TRAJECTORY` of one run: (architecture, score, best architecture so far) by step."""
+    for step, (architecture, value, best) in enumerate(steps, start=1):
+        row = (algorithm, run_seed, step, architecture, value, best, *truth.of(best))
+        yield dict(zip(artifacts.TRAJECTORY.names, row, strict=True))
 
 
 def best_of_finals(
@@ -165,8 +180,10 @@ def main(args: argparse.Namespace) -> None:
 
     scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
     with Workers(args.workers) as workers:
-        rows = run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)
+        rows = [*run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)]
         best = answer(*best_of_finals(rows, workers, scorer, finals), truth, args.target)
+    if "nasi" in params:
+        rows += run_nasi(args, space, truth)
     best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
     artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, workers.made_with)
     artifacts.write_text(regret_csv(rows), args.regret)

@@ -67,6 +67,9 @@ PROXIES = (SPACE, "train_proxy", "proxies")
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
         ((SPACE, "search_architecture", "protocol", "paper"), ["rungs", "paper", "evaluation"]),
+        ((SPACE, "search_architecture", "nasi", "protocol", "rumour"), ["nasi.protocol", "rumour", "reduced"]),
+        ((SPACE, "search_architecture", "nasi", "steps", 0), ["nasi.steps", "0", "1"]),
+        ((SPACE, "search_architecture", "over", "table"), ["nasi", "over: space"]),
         ((SPACE, "search_task", "budget", "tournament", 9), ["budget.tournament", "9", "population", "5"]),
         (
             (SPACE, "search_architecture", "population", 199),

@@ -52,6 +52,7 @@ PARAMS = {
         },
     },
     "aggregate": {"labels": {"kind": "fit", "members": ["parameters", "single"]}},
+    "search_architecture": {"nasi": {"steps": 5}},
 }
 PROTOCOLS = {"tiny": {"width": 0.5, "depth": 0.2, "batch_size": 4, "resolution": 16}}
 ACTIVE = {"script", "link", "iframe", "object", "embed", "form", "base", "foreignobject", "animate", "set"}
@@ -116,7 +117,7 @@ def correlation_rows() -> list[dict[str, Any]]:
 def search_rows() -> list[dict[str, Any]]:
     return [
         dict(zip(artifacts.TRAJECTORY.names, row, strict=True))
-        for algorithm in ("ageing_evolution", "random_search")
+        for algorithm in ("ageing_evolution", "random_search", "nasi_fix", "nasi_ada")
         for seed in range(2)
         for e in range(1, 6)
         for row in [(algorithm, seed, e, FOUND, -1.0, FOUND, 94.0, 1, 5.0 - e)]

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from stages import artifacts
-from stages.figures.style import BLACK, RANDOM, RHO, SEARCHED, Rows, canvas, styled, to_svg
+from stages.figures.style import BLACK, GREEN, PURPLE, RANDOM, RHO, SEARCHED, Rows, canvas, styled, to_svg
+
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "ageing_evolution": SEARCHED,
+    "random_search": RANDOM,
+    "nasi_fix": {"color": PURPLE, "linestyle": ":"},
+    "nasi_ada": {"color": GREEN, "linestyle": "-."},
+}
 
 
 @styled
@@ -37,10 +46,11 @@ def regrets(trajectory: Rows, algorithm: str) -> np.ndarray:
 
 @styled
 def search(trajectory: Rows, target: str) -> str:
-    """Regret against evaluations: each algorithm's mean over seeds, and their range (`TRAJECTORY`)."""
+    """Regret against evaluations: each algorithm's mean over seeds, and its range (`TRAJECTORY`)."""
     figure = canvas(3.2)
     axis = figure.add_subplot(xlabel="architectures scored", ylabel=f"regret ({artifacts.unit(target)})")
-    for algorithm, style in (("ageing_evolution", SEARCHED), ("random_search", RANDOM)):
+    for algorithm in dict.fromkeys(row["algorithm"] for row in trajectory):
+        style = ALGORITHMS[algorithm]
         regret = regrets(trajectory, algorithm)
         evaluations = np.arange(1, regret.shape[1] + 1)
         axis.plot(evaluations, regret.mean(0), label=algorithm.replace("_", " "), **style)

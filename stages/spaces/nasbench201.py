@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,6 +174,25 @@ class PackedCell(nn.Module):
         return nodes[3].flatten(1, 2)
 
 
+class MixedCell(nn.Module):
+    """A cell with all operations on every edge, each weighed by its entry of `choices`, which `Supernet` sets."""
+
+    choices: Tensor  # (edges, operations)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        #: Edge and operation of each module; `none` has none, for it adds nothing.
+        self.places = [(edge, op) for edge in range(len(EDGES)) for op, name in enumerate(OPERATIONS) if name != "none"]
+        self.operations = nn.ModuleList(operation(op, channels) for _, op in self.places)
+
+    def forward(self, x: Tensor) -> Tensor:
+        nodes = [x, *(torch.zeros_like(x) for _ in range(3))]
+        for (edge, op), module in zip(self.places, self.operations, strict=True):
+            source, target = EDGES[edge]
+            nodes[target] = nodes[target] + self.choices[edge, op] * module(nodes[source])
+        return nodes[3]
+
+
 class Reduction(nn.Module):
     """The benchmark's residual block of stride 2 that doubles the channels."""
 
@@ -194,13 +214,11 @@ class Network(nn.Module):
     (B, C, H, W), (B, 2C, H/2, W/2), (B, 4C, H/4, W/4).
     """
 
-    def __init__(self, architecture: Architecture, channels: int, cells: int) -> None:
+    def __init__(self, make_cell: Callable[[int], nn.Module], channels: int, cells: int) -> None:
         super().__init__()
         self.channels = (channels, 2 * channels, 4 * channels)
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(Cell(architecture, width) for _ in range(cells))) for width in self.channels
-        )
+        self.stages = nn.ModuleList(nn.Sequential(*(make_cell(width) for _ in range(cells))) for width in self.channels)
         self.reductions = nn.ModuleList(Reduction(width) for width in self.channels[:-1])
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -210,9 +228,34 @@ class Network(nn.Module):
         return features
 
 
+class Supernet(Network):
+    """The network of every cell at once: `choose` says how much of each operation there is on each edge."""
+
+    def __init__(self, channels: int, cells: int) -> None:
+        super().__init__(MixedCell, channels, cells)
+        self.choose(torch.full((len(EDGES), len(OPERATIONS)), 1 / len(OPERATIONS)))
+
+    def choose(self, choices: Tensor) -> None:
+        """Set the weights (edges, operations) of all cells; one-hot rows make the network of one architecture."""
+        self.choices = choices
+        for module in self.modules():
+            if isinstance(module, MixedCell):
+                module.choices = choices
+
+
+def size(width: float, depth: float) -> tuple[int, int]:
+    """Channels of the first stage, and cells per stage."""
+    return max(1, round(BENCHMARK_CHANNELS * width)), max(1, round(BENCHMARK_CELLS * depth))
+
+
 def build(architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> Network:
     """The network of a cell, with PyTorch's default initialisation from the global generator."""
-    return Network(architecture, max(1, round(BENCHMARK_CHANNELS * width)), max(1, round(BENCHMARK_CELLS * depth)))
+    return Network(partial(Cell, architecture), *size(width, depth))
+
+
+def supernet(width: float = 1.0, depth: float = 1.0) -> Supernet:
+    """All cells' networks in one, likewise initialised."""
+    return Supernet(*size(width, depth))
 
 
 # --- the ground truth -----------------------------------------------------------------------
