@@ -56,7 +56,7 @@ IMAGES = _schema(
 )
 ARCHITECTURES = _schema(
     "architectures",
-    role=(pa.string(), "label: its accuracy may be used by the task search; evaluate: never"),
+    role=(pa.string(), "label: its accuracy may be used by the task search and by fits; evaluate: never"),
     position=(pa.int32(), "rank in the seeded permutation of its role, from 0; a sample is a prefix"),
     architecture=_ARCHITECTURE,
 )
@@ -78,7 +78,7 @@ CORRELATION = _schema(
     architectures=(pa.int32(), "n, the number of architectures compared: those whose target is known"),
     failed=(pa.int32(), "how many of them have no score: diverged, timed out or crashed (ranked last)"),
     spearman_rho=(pa.float64(), "Spearman's rank correlation between score and quality; see `orientation`"),
-    rho_low=(pa.float64(), "lower end of rho's 95 % bootstrap interval over architectures"),
+    rho_low=(pa.float64(), "lower end of rho's 95 % interval over architectures"),
     rho_high=(pa.float64(), "upper end"),
     kendall_tau=(pa.float64(), "Kendall's tau-b"),
     top_share=(pa.float64(), "share of the true top 5 % found in the predicted top 10 %"),
@@ -121,7 +121,7 @@ TRAJECTORY = _schema(
     evaluation=(pa.int32(), "proxy evaluations done, from 1; steps of NASI"),
     architecture=_ARCHITECTURE,
     score=(pa.float64(), "its score; the trace norm of NASI's supernet"),
-    best_architecture=(pa.string(), "the best-scored architecture so far"),
+    best_architecture=(pa.string(), "the answer so far: the best-scored architecture; of NASI, what its logits prefer"),
     best_value=(pa.float64(), "its true value of the target"),
     best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
     regret=(pa.float64(), "how far that is from the benchmark's best value, in the target's unit"),

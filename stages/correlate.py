@@ -1,6 +1,6 @@
 """Compare every proxy's scores with the true quality of the evaluated architectures.
 
-Spearman's rho with a 95 % bootstrap confidence interval, Kendall's tau, and the share of the true
+Spearman's rho with a 95 % confidence interval, Kendall's tau, and the share of the true
 top 5 % found in the predicted top 10 %: per proxy, per repetition and on the mean score, for every
 target of the benchmark, over the architectures whose target is known. Quality is the target, or its
 negative where less is better (`artifacts.orientation`). Signs are kept: a proxy that ranks backwards

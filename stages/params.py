@@ -140,6 +140,11 @@ def check_aggregates(section: dict[str, Any], path: Path, space: str) -> None:
             if member not in proxies:
                 known = ", ".join(proxies)
                 raise InputError(f"{path}: {space}.aggregate.{name}: there is no proxy {member!r}, only {known}")
+            if aggregate["kind"] == "fit" and proxies[member].get("task") == "searched":
+                raise InputError(
+                    f"{path}: {space}.aggregate.{name}: the task of {member} was chosen on the architectures that a "
+                    "fit learns from; take a member of another task"
+                )
 
 
 def check_rungs(params: dict[str, Any], path: Path, space: str) -> None:

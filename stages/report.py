@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from stages import artifacts, costs, figures, scores, spaces, study
 from stages.cli import json_argument, run, stage_parser
 from stages.documents import read_json
 from stages.figures.style import Rows
-from stages.protocols import WITHOUT_PROTOCOL
+from stages.protocols import TRAINING, WITHOUT_PROTOCOL
 from stages.regression.tasks import family
 from stages.reproducibility import derive_seed
 from stages.scores import Scores
@@ -42,18 +43,19 @@ def describe(section: Mapping[str, Any], name: str, iterations: int) -> dict[str
         members = [proxies[member] for member in aggregate["members"]]
         words = f"aggregate, {aggregate['kind'].replace('_', ' ')} of {len(members)}"
         labels = aggregate["kind"] == "fit" or any(map(needs_labels, members))
-        return {"group": "aggregate", "words": words, "labels": labels}
+        return {"group": "aggregate", "kind": aggregate["kind"], "words": words, "labels": labels}
     proxy = proxies[name]
-    group = "trained" if iterations else "baseline" if proxy["kind"] in WITHOUT_PROTOCOL else "zero-cost"
-    kind = proxy["kind"].replace("_", " ") if iterations else group
+    trained = proxy["kind"] in TRAINING
+    group = "trained" if trained else "baseline" if proxy["kind"] in WITHOUT_PROTOCOL else "zero-cost"
+    kind = proxy["kind"].replace("_", " ") if trained else group
     amounts = [f"{proxy['seeds']} seeds"] * (proxy["seeds"] > 1) + [f"{iterations} iterations"] * (iterations > 0)
     words = ", ".join(filter(None, (kind, " \N{MULTIPLICATION SIGN} ".join(amounts))))
-    return {"group": group, "words": words, "labels": needs_labels(proxy)}
+    return {"group": group, "kind": proxy["kind"], "words": words, "labels": needs_labels(proxy)}
 
 
 def needs_labels(proxy: Mapping[str, Any]) -> bool:
-    """Whether a proxy learns labelled images."""
-    return "dataset" in proxy
+    """Whether a proxy learns labelled images, or a task that the labelled architectures chose."""
+    return "dataset" in proxy or proxy.get("task") == "searched"
 
 
 def headline(
@@ -136,6 +138,13 @@ def checksums(paths: Iterable[Path]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+def decimals(number: float | None, places: int) -> str:
+    """A number as a reader expects it; a dash for one that is not defined."""
+    if number is None or not math.isfinite(number):
+        return "-"
+    return f"{number:.{places}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def render(**values: Any) -> str:
     """Fill in `report.html.jinja`, escaping every value."""
     environment = Environment(
@@ -143,7 +152,7 @@ def render(**values: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "decimals": lambda x, places: "-" if x is None else f"{x:.{places}f}".replace("-", "\N{MINUS SIGN}"),
+        "decimals": decimals,
         "seconds": costs.text,
         "data_uri": lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode(),
     }

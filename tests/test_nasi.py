@@ -1,5 +1,6 @@
 """NASI's search: its supernet is every cell's network, its gradients the trace norm's, and it minds its bound."""
 
+import math
 from argparse import Namespace
 
 import numpy as np
@@ -9,14 +10,13 @@ import torch
 from stages import params, search_architecture
 from stages.classifier import Classifier
 from stages.errors import InputError
-from stages.proxies import nasi as proxy
-from stages.proxies.common.untrained import CLASSES, Batch
+from stages.proxies.common.untrained import CLASSES, draw_noise
 from stages.search import nasi
 from stages.spaces import nasbench201
 from stages.truth import Truth
 
 PROTOCOL = {"width": 0.125, "depth": 0.2, "batch_size": 3, "resolution": 8}
-PARAMS = {"protocol": "toy", "steps": 3, "penalty": 2.0, "bound": 10.0}
+PARAMS = {"protocol": "toy", "steps": 3, "mu": 2.0, "nu": 10.0}
 CPU = torch.device("cpu")
 
 
@@ -56,15 +56,8 @@ def test_one_hot_choices_make_the_network_of_one_cell(seed):
 def classifier_and_batch(dtype=torch.float32):
     torch.manual_seed(1)
     network = Classifier(supernet(), CLASSES).to(dtype).train()
-    images, labels = nasi.draw_batch(PROTOCOL, torch.Generator().manual_seed(2))
+    images, labels = draw_noise((3, 3, 8, 8), torch.Generator().manual_seed(2))
     return network, images.to(dtype), labels
-
-
-def test_the_trace_norm_is_the_proxys():
-    network, images, labels = classifier_and_batch()
-    network.backbone.choose(one_hot((3, 1, 2, 4, 3, 3)))
-    ours = nasi.trace_norm(network, images, labels)
-    assert float(ours.detach()) == pytest.approx(proxy.measure(network, Batch(images, images, labels)), rel=1e-4)
 
 
 def test_its_gradient_is_that_of_finite_differences():
@@ -73,7 +66,7 @@ def test_its_gradient_is_that_of_finite_differences():
 
     def trace(choices):
         network.backbone.choose(choices)
-        return nasi.trace_norm(network, images, labels)
+        return nasi.trace_norm(network, images, labels, create_graph=True)
 
     leaf = choices.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(trace(leaf), leaf)
@@ -93,19 +86,54 @@ def test_a_search_is_a_function_of_its_seed():
     assert answers(seed=1) == answers(seed=1) != answers(seed=2)
 
 
-def test_beyond_the_bound_the_gradient_turns_round():
-    """A penalty of 2 turns R into bound * 2 - s: what one step likes best, it then likes least."""
-    (drawn, trace, best), *_ = answers(penalty=0.0, steps=1)
-    (same, _, worst), *_ = answers(penalty=2.0, bound=trace / 1e6, steps=1)
-    assert drawn == same and all(one != other for one, other in zip(best, worst, strict=True))
-    assert answers(penalty=2.0, bound=trace * 2, steps=1)[0][2] == best
+def test_every_architecture_is_drawn_from_the_same_distribution():
+    """Algorithm 1 takes all gradients at logits of zero: what it has learnt does not change what it draws."""
+    drawn = [[architecture for architecture, *_ in answers(mu=mu, steps=6)] for mu in (0.0, 50.0)]
+    assert drawn[0] == drawn[1] and len({*drawn[0]}) > 1
 
 
-def test_the_adaptive_bound_is_the_mean_of_those_met():
-    """The first trace norm is its own mean: there is nothing to penalise; beyond, the variants differ."""
-    free, adaptive = answers(penalty=0.0, steps=8), answers("nasi_ada", penalty=50.0, steps=8)
-    assert adaptive[0] == free[0]
-    assert [best for *_, best in adaptive] != [best for *_, best in free]
+LIKED, OTHER = (1, 2, 3, 4, 3, 2), (4, 3, 2, 1, 1, 1)
+
+
+def answer(monkeypatch, liked, bases, scales=None, **changes):
+    """The last answer, where the trace norm is base + scale * (the edges that have the operation liked), by step."""
+    steps = iter(zip(liked, bases, scales or [1.0] * len(bases), strict=True))
+
+    def trace_norm(network, images, labels, create_graph):
+        architecture, base, scale = next(steps)
+        return base + scale * (one_hot(architecture) * network.backbone.choices).sum()
+
+    monkeypatch.setattr(nasi, "trace_norm", trace_norm)
+    return answers(steps=len(bases), **changes)[-1][2]
+
+
+def test_the_answer_has_what_raises_the_trace_norm_up_to_nu(monkeypatch):
+    def found(nu):
+        return answer(monkeypatch, [LIKED] * 3, [100.0] * 3, nu=nu, mu=2.0)
+
+    assert found(nu=200.0) == LIKED
+    assert all(one != other for one, other in zip(found(nu=50.0), LIKED, strict=True))
+
+
+@pytest.mark.parametrize(("bases", "exceeds"), [([1e5, 0.0] + [6e4] * 20, True), ([0.0, 1e5] + [3e4] * 20, False)])
+def test_the_adaptive_nu_is_the_mean_of_those_met(monkeypatch, bases, exceeds):
+    """The later ones are above the mean but not the median, or below the mean but above the least."""
+    found = answer(monkeypatch, [LIKED] * 22, bases, variant="nasi_ada", mu=2.0)
+    if exceeds:
+        assert all(one != other for one, other in zip(found, LIKED, strict=True))
+    else:
+        assert found == LIKED
+
+
+def test_one_large_gradient_does_not_silence_those_before_it(monkeypatch):
+    """Equation 18 divides each by the largest so far."""
+    liked, scales = [*[LIKED] * 20, OTHER], [*[1.0] * 20, 1000.0]
+    assert answer(monkeypatch, liked, [0.0] * 21, scales, mu=0.0) == LIKED
+
+
+def test_a_gradient_that_is_not_finite_counts_for_nothing(monkeypatch):
+    scales = [1.0, math.inf, 1.0]
+    assert answer(monkeypatch, [LIKED, OTHER, LIKED], [0.0] * 3, scales, mu=0.0) == LIKED
 
 
 def test_the_stage_writes_every_step_of_both_variants():
@@ -117,7 +145,8 @@ def test_the_stage_writes_every_step_of_both_variants():
     assert [(row["algorithm"], row["seed"], row["evaluation"]) for row in rows] == [
         (variant, seed, step) for variant in nasi.VARIANTS for seed in range(2) for step in (1, 2, 3)
     ]
-    assert all(truth.of(row["best_architecture"])[1] == row["best_rank"] for row in rows)
+    cells = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()]
+    assert all(row["best_rank"] == len(cells) - cells.index(row["best_architecture"]) for row in rows)
 
 
 def test_a_space_without_a_supernet_is_refused_by_name(tmp_path):

@@ -62,6 +62,7 @@ PROXIES = (SPACE, "train_proxy", "proxies")
             ["all", "rumour", "flops"],
         ),
         ((SPACE, "aggregate", "naswot", {"kind": "log_rank", "members": ["flops", "single"]}), ["naswot", "name"]),
+        ((SPACE, "aggregate", "all", {"kind": "fit", "members": ["naswot", "searched"]}), ["all", "searched", "fit"]),
         ((SPACE, "aggregate", "one", {"kind": "log_rank", "members": ["flops"]}), ["one.members", "2"]),
         ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),

@@ -345,7 +345,19 @@ def test_proxy_that_ranks_nothing_comes_last() -> None:
     seconds = costs.per_architecture(PARAMS, cost_rows())
     table = report.headline(rows, tabled([*score_rows(), *aggregate_rows()]), seconds, PARAMS)
     assert [row["proxy"] for row in table] == ["single", "parameters", "labels", HOSTILE]
+    assert report.decimals(table[-1]["spearman_rho"], 3) == report.decimals(None, 3) == "-"
     assert HOSTILE not in figures.cost(table)
+
+
+def test_a_searched_task_needs_labels_and_a_training_that_always_fails_is_a_training() -> None:
+    """Wherever it stands: in the table, in the figure of costs, or in an aggregate."""
+    section = {
+        "train_proxy": {"proxies": {"found": {"kind": "regression", "task": "searched", "seeds": 1}}},
+        "aggregate": {"ranks": {"kind": "log_rank", "members": ["found", "found"]}},
+    }
+    described = report.describe(section, "found", 0)
+    assert described["labels"] and described["group"] == "trained"
+    assert report.describe(section, "ranks", 0)["labels"]
 
 
 def test_scores_far_below_the_others_do_not_stretch_the_axis() -> None:

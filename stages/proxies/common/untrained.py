@@ -38,9 +38,12 @@ def draw_batch(context: Context) -> Batch:
     """Draw a batch from the context's seed, on its device."""
     images = prepare_images(context)
     generator = Generator().manual_seed(derive_seed(context.seed, "batch"))
-    noise = torch.randn(images.shape, generator=generator)
-    labels = torch.randint(CLASSES, (len(images),), generator=generator)
-    return Batch(*(tensor.to(context.device) for tensor in (images, noise, labels)))
+    return Batch(*(tensor.to(context.device) for tensor in (images, *draw_noise(images.shape, generator))))
+
+
+def draw_noise(shape: Sequence[int], generator: Generator) -> tuple[Tensor, Tensor]:
+    """Standard normal images of a shape (B, 3, H, W), and labels (B,) at random."""
+    return torch.randn(*shape, generator=generator), torch.randint(CLASSES, (shape[0],), generator=generator)
 
 
 def make_untrained(
@@ -61,7 +64,10 @@ def make_untrained(
         network = Classifier(
             context.space.build(architecture, context.protocol["width"], context.protocol["depth"]), CLASSES
         )
-        value = float(measure(network.to(context.device).train(), batch))
+        try:
+            value = float(measure(network.to(context.device).train(), batch))
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # of a decomposition of numbers that are not finite
+            value = math.nan
         return Score(value) if math.isfinite(value) else Score(-math.inf, "diverged")
 
     return lambda architectures: map(score, architectures)
