@@ -123,10 +123,11 @@ from pathlib import Path
 
 root, measured = Path.cwd(), {}
 sys.path.insert(0, str(root))
-for stage in sys.argv[1:]:
+for stage, *late in (argument.split(",") for argument in sys.argv[1:]):
     for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
         del sys.modules[name]
-    importlib.import_module(f"stages.{stage}")
+    for module in (stage, *late):
+        importlib.import_module(f"stages.{module}")
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "stages"]
     measured[stage] = [str(Path(module.__file__).relative_to(root)) for module in modules]
 print(json.dumps(measured))
@@ -295,10 +296,12 @@ def test_the_digest_of_a_stage_changes_with_its_code_only(tmp_path):
 
 
 def test_the_code_of_a_stage_is_what_it_imports(tmp_path):
-    """Measured by importing each stage, and what it loads by name, into a Python that has nothing of ours."""
+    """Measured by importing each stage into a Python that has nothing of ours."""
     script = tmp_path / "measure.py"
     script.write_text(MEASURE)
-    measured = json.loads(subprocess.check_output([sys.executable, script, *sorted(STAGES)], cwd=PROJECT, text=True))
+    late = {"search_architecture": ",search.nasi"}  # imported by a function, for it takes seconds
+    stages = [stage + late.get(stage, "") for stage in sorted(STAGES)]
+    measured = json.loads(subprocess.check_output([sys.executable, script, *stages], cwd=PROJECT, text=True))
     for stage, modules in measured.items():
         listed = set(code.files(stage)) - {f"workflow/rules/{stage}.smk"}
         assert listed == set(modules), stage
