@@ -31,7 +31,7 @@ def text(seconds: float) -> str:
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The names of the points (cost, rho) that none as cheap or cheaper equals, cheapest first."""
+    """The Pareto front: the names of the points (cost, rho) that none as cheap or cheaper equals, cheapest first."""
     best: list[str] = []
     for name, (_, rho) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
         if not best or rho > points[best[-1]][1]:

@@ -1,4 +1,4 @@
-"""The best architecture of the space, as the proxy sees it; beside random search.
+"""The best architecture of the space, as the proxy sees it; beside random search and, if asked, NASI.
 
 Reads:  images.parquet, a task, the space; benchmark.parquet only to judge the answer
 Writes: search/trajectory.parquet, search/best.json, plots/regret.csv
