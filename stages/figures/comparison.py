@@ -23,6 +23,7 @@ from stages.figures.style import BLACK, BLUE, GREEN, PURPLE, RHO, VERMILLION, Ro
 Point = tuple[float, float]
 Points = Mapping[str, Point]
 
+RHO_TICKS = (-0.8, -0.5, 0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 NUMBERED = 12  # proxies in a matrix with numbers
 #: How each group of proxies is drawn.
 MARKERS: dict[str, dict[str, Any]] = {
@@ -82,6 +83,15 @@ def log_axis(axis: Axes) -> None:
     axis.minorticks_off()
 
 
+def rho_axis(axis: Axes) -> None:
+    """Space the y axis by Fisher's transformation: proxies that are worth comparing crowd near 1."""
+    axis.set_yscale("function", functions=(lambda r: np.arctanh(np.clip(r, -0.99, 0.99)), np.tanh))
+    axis.autoscale_view()
+    low, high = axis.get_ylim()
+    axis.set_yticks([tick for tick in RHO_TICKS if low <= tick <= high])
+    axis.yaxis.set_major_formatter("{x:g}")
+
+
 def draw_dots(axis: Axes, rows: Rows) -> None:
     """A dot per proxy with rho's interval, hollow if it needs labels."""
     for row in rows:
@@ -114,8 +124,9 @@ def cost(rows: Rows) -> str:
     best = costs.front({row["proxy"]: points[row["proxy"]] for row in shown if not row["labels"]})
     figure = canvas(4.4)
     axis = figure.add_subplot(xlabel="seconds per architecture", ylabel=f"Spearman's {RHO}", xscale="log")
-    axis.margins(x=0.12)
+    axis.margins(x=0.12, y=0.15)
     draw_dots(axis, shown)
+    rho_axis(axis)
     level = draw_front(axis, [points[name] for name in best])
     log_axis(axis)
     figure.legend(loc="outside lower center", ncols=3)
