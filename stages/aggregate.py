@@ -116,8 +116,7 @@ def main(args: argparse.Namespace) -> None:
                 combined, fits[name] = fitted(members, labelled, quality, evaluated)
                 logger.info("%s: rho %s on labelled architectures left out", name, fits[name]["cross_validated_rho"])
         for position, (architecture, score) in enumerate(zip(ids, combined.tolist(), strict=True)):
-            row: tuple[Any, ...] = (name, 0, position, architecture, score, "ok", [])
-            rows.append(dict(zip(artifacts.SCORES.names, row, strict=True)))
+            rows.append(artifacts.row(artifacts.SCORES, name, 0, position, architecture, score, "ok", []))
     artifacts.write_rows(rows, artifacts.SCORES, args.aggregates)
     artifacts.write_json(fits, args.fits)
 

@@ -211,6 +211,11 @@ def write_parquet(table: pa.Table, schema: pa.Schema, path: Path, metadata: Mapp
         pq.write_table(rows, temporary, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
 
 
+def row(schema: pa.Schema, *values: Any) -> dict[str, Any]:
+    """A row of a table, from its values in the order of the columns."""
+    return dict(zip(schema.names, values, strict=True))
+
+
 def write_rows(
     rows: list[dict[str, Any]], schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:

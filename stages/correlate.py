@@ -81,8 +81,8 @@ def correlations(every: Mapping[str, Scores], benchmark: pa.Table, seed: int) ->
         for target, quality in read_targets(benchmark, own.architectures).items():
             known = ~np.isnan(quality)
             for name, values in repetitions.items():
-                row = (proxy, target, name, *agreement(values[known], quality[known], seed))
-                rows.append(dict(zip(artifacts.CORRELATION.names, row, strict=True)))
+                found = agreement(values[known], quality[known], seed)
+                rows.append(artifacts.row(artifacts.CORRELATION, proxy, target, name, *found))
     return rows
 
 
@@ -96,7 +96,7 @@ def agreement(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float
 def proxy_correlations(every: Mapping[str, Scores]) -> list[dict[str, Any]]:
     """The rows of `artifacts.PROXY_CORRELATION`: pairs in the order of the scores."""
     return [
-        dict(zip(artifacts.PROXY_CORRELATION.names, (one, other, float(spearman(x, y)), len(x)), strict=True))
+        artifacts.row(artifacts.PROXY_CORRELATION, one, other, float(spearman(x, y)), len(x))
         for (one, x), (other, y) in combinations([(proxy, own.mean) for proxy, own in every.items()], 2)
     ]
 
@@ -113,8 +113,7 @@ def convergence(every: Mapping[str, Scores], benchmark: pa.Table, target: str) -
         quality = read_targets(benchmark, own.architectures)[target][None, :, None]
         rhos = spearman(-losses, np.broadcast_to(quality, losses.shape), axis=1).mean(axis=0)
         rows += [
-            dict(zip(artifacts.CONVERGENCE.names, (proxy, target, i, float(rho)), strict=True))
-            for i, rho in enumerate(rhos, start=1)
+            artifacts.row(artifacts.CONVERGENCE, proxy, target, i, float(rho)) for i, rho in enumerate(rhos, start=1)
         ]
     return rows
 

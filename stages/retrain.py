@@ -129,7 +129,7 @@ def train(
         train_loss = problem.train_epoch(model, optimizer, derive_seed(seed, "retrain", "epoch", epoch))
         validation_loss, score = problem.evaluate(model, "validation")
         row = (role, epoch + 1, rate, train_loss, validation_loss, problem.metric, score)
-        history.append(dict(zip(artifacts.HISTORY.names, row, strict=True)))
+        history.append(artifacts.row(artifacts.HISTORY, *row))
         checkpoint.save(role, history=history, model=model.state_dict(), optimizer=optimizer.state_dict())
     return history
 

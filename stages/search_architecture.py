@@ -149,8 +149,7 @@ def trajectory_rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows of `artifacts.TRAJECTORY` of one run: (architecture, score, best architecture so far) by step."""
     for step, (architecture, value, best) in enumerate(steps, start=1):
-        row = (algorithm, run_seed, step, architecture, value, best, *truth.of(best))
-        yield dict(zip(artifacts.TRAJECTORY.names, row, strict=True))
+        yield artifacts.row(artifacts.TRAJECTORY, algorithm, run_seed, step, architecture, value, best, *truth.of(best))
 
 
 def best_of_finals(

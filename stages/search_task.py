@@ -58,7 +58,7 @@ def search(
         best = max(rho, trials[-1]["best_fitness"] if trials else rho)
         generation = "initial" if trial < budget["population"] else "child"
         row = (trial, generation, rho, best, json.dumps(task))
-        trials.append(dict(zip(artifacts.TRIALS.names, row, strict=True)))
+        trials.append(artifacts.row(artifacts.TRIALS, *row))
         logger.info("task %d: rho %.3f on %d labelled architectures (best %.3f)", trial, rho, len(labelled), best)
     return trials
 

@@ -21,8 +21,6 @@ from stages.reproducibility import processor
 from stages.workers import Workers
 
 ARCHITECTURES = 5
-#: On a GPU, which trains so many at once for little more than the cost of one (`regression.packed`).
-PACKED = 128
 ROUNDS = 3
 
 
@@ -52,11 +50,19 @@ def measure(workers: Workers, scorers: Mapping[str, study.Scorer], ids: Sequence
 
 def cost_rows(measured: Mapping[str, list[float]], architectures: int) -> list[dict[str, Any]]:
     """The rows of `artifacts.COSTS`."""
-    rows = []
-    for name, seconds in measured.items():
-        row = (name, architectures, len(seconds), median(seconds), min(seconds), max(seconds))
-        rows.append(dict(zip(artifacts.COSTS.names, row, strict=True)))
-    return rows
+    return [
+        artifacts.row(artifacts.COSTS, name, architectures, len(seconds), median(seconds), min(seconds), max(seconds))
+        for name, seconds in measured.items()
+    ]
+
+
+def how_many(on_cpu: bool) -> int:
+    """Architectures to time: a few, or as many as a GPU trains at once for little more than the cost of one."""
+    if on_cpu:
+        return ARCHITECTURES
+    from stages.regression.packed import PACK  # imports torch, which takes seconds
+
+    return PACK
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -75,7 +81,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     ids = study.read_sample(args.architectures, "evaluate")
     with Workers(1) as workers:
-        ids = ids[: ARCHITECTURES if workers.on_cpu else PACKED]
+        ids = ids[: how_many(workers.on_cpu)]
         measured = measure(workers, make_scorers(args), ids)
     made_with = {**workers.made_with, "processor": processor()}
     artifacts.write_rows(cost_rows(measured, len(ids)), artifacts.COSTS, args.costs, made_with)

@@ -27,8 +27,8 @@ def score_shard(args: argparse.Namespace) -> None:
             scorer = study.make_scorer(params, args.space, images, args.seed, seed, task)
             results = track(workers.scores(scorer, ids), f"{args.proxy} seed {seed}", len(ids))
             for position, (architecture, result) in enumerate(zip(ids, results, strict=True), args.first):
-                row = (args.proxy, seed, position, architecture, result.score, result.status, result.losses)
-                rows.append(dict(zip(artifacts.SCORES.names, row, strict=True)))
+                values = args.proxy, seed, position, architecture, result.score, result.status, result.losses
+                rows.append(artifacts.row(artifacts.SCORES, *values))
     artifacts.write_rows(rows, artifacts.SCORES, args.output, workers.made_with)
 
 

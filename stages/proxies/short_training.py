@@ -18,9 +18,8 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from stages.classifier import Classifier
 from stages.datasets import labelled, to_tensor
-from stages.errors import InputError
 from stages.proxies.base import Context, Score
-from stages.regression.tasks import family_for
+from stages.proxies.common.inputs import check_images
 from stages.regression.training import MEMORY_FORMAT, train
 from stages.reproducibility import derive_seed
 
@@ -43,8 +42,7 @@ class Lesson:
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """Raises InputError for a space of sequences."""
-    if family_for(context.space.INPUT_SHAPE) != "images":
-        raise InputError("params.yaml: the proxy short_training is of networks of images, not of sequences; remove it")
+    check_images(context, "short_training")
     lesson, classes = draw_lesson(context)
     protocol = context.protocol
 

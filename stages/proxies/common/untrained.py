@@ -16,10 +16,8 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stages.classifier import Classifier
-from stages.errors import InputError
 from stages.proxies.base import Context, Score
-from stages.proxies.common.inputs import prepare_images
-from stages.regression.tasks import family_for
+from stages.proxies.common.inputs import check_images, prepare_images
 from stages.reproducibility import derive_seed
 
 CLASSES = 10
@@ -55,8 +53,7 @@ def make_untrained(
     that the space is one of sequences, for which these proxies are not defined; a number that is not finite ranks
     last, as a training that diverged.
     """
-    if family_for(context.space.INPUT_SHAPE) != "images":
-        raise InputError(f"params.yaml: the proxy {proxy} is of networks of images, not of sequences; remove it")
+    check_images(context, proxy)
     batch = draw_batch(context)
 
     def score(architecture: Any) -> Score:
