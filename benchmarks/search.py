@@ -1,7 +1,8 @@
-"""How good a cell of NAS-Bench-201 the default study's search finds within minutes: its true rank, over base seeds.
+"""How good a cell of NAS-Bench-201 a study's search finds within minutes: its true rank, over base seeds.
 
-Ageing evolution and its finals as in `stages.search_architecture`, on all cores. The truth only judges.
-Writes searches.parquet and a table, which docs/performance.md shows.
+Ageing evolution and its finals as in `stages.search_architecture`, on all cores, with the budget of the default study
+and the larger one of the whole space's. The truth only judges. Writes searches.parquet and a table, which
+docs/performance.md shows.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,17 @@ from stages.search_architecture import Evaluator, best_of_finals, candidates, ma
 from stages.truth import Truth
 from stages.workers import Workers
 
+#: Whose budgets are compared.
+STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 
-def search(seed: int, workers: Workers) -> dict[str, Any]:
-    """The cell that one search finds, its rank and regret, and the seconds it took."""
+
+def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
+    """The cell that one search finds with a study's budget, its rank and regret, and the seconds it took."""
     subject = SUBJECTS["nasbench201"]
     benchmark, space = subject.truth(), spaces.load(subject.space)
     known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
     truth = Truth(dict(known), subject.target)
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
     budget = params[subject.space]["search_architecture"]
     scorer = subject.scorer(params["protocols"][budget["protocol"]], seed)
     begin = time.perf_counter()
@@ -45,8 +50,9 @@ def search(seed: int, workers: Workers) -> dict[str, Any]:
     value, rank, regret = truth.of(architecture)
     first = max(rows, key=lambda row: row["score"])["architecture"]
     return {
-        "seed": seed, "architecture": architecture, "accuracy_percent": value, "rank": rank, "regret": regret,
-        "rank_before_finals": truth.of(first)[1], "scored": len({row["architecture"] for row in rows}),
+        "study": study, "seed": seed, "architecture": architecture,
+        "accuracy_percent": value, "rank": rank, "regret": regret, "rank_before_finals": truth.of(first)[1],
+        "scored": len({row["architecture"] for row in rows}),
         "seconds": time.perf_counter() - begin,
     }  # fmt: skip
 
@@ -54,24 +60,26 @@ def search(seed: int, workers: Workers) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """The Markdown table."""
     lines = [
-        "| base seed | rank of 15,625 | regret, % | rank before the finals | cells scored | seconds |",
-        "| --- " * 6 + "|",
+        "| budget of | base seed | rank of 15,625 | regret, % | rank before the finals | cells scored | seconds |",
+        "| --- " * 7 + "|",
     ]
     for r in rows:
-        lines.append(
-            f"| {r['seed']} | {r['rank']} | {r['regret']:.2f} | {r['rank_before_finals']} | {r['scored']} | "
-            f"{r['seconds']:.0f} |"
-        )
+        found = f"{r['rank']} | {r['regret']:.2f} | {r['rank_before_finals']}"
+        lines.append(f"| {r['study']} | {r['seed']} | {found} | {r['scored']} | {r['seconds']:.0f} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="base seeds (default: 1 to 5)")
+    parser.add_argument(
+        "--studies", nargs="+", default=STUDIES, help=f"their parameters (default: {' '.join(STUDIES)})"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     args = parser.parse_args()
     with Workers(args.workers) as workers:
-        rows = [search(seed, workers) for seed in tqdm(args.seeds, "searches")]
+        runs = tqdm(list(product(args.studies, args.seeds)), "searches")
+        rows = [search(study, seed, workers) for study, seed in runs]
     where = machine(prepare())
     made = {"machine": where, "workers": str(args.workers)}
     pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(made), FOLDER / "searches.parquet")
