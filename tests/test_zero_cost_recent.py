@@ -98,8 +98,9 @@ def test_blocks_are_the_stem_and_what_the_stages_consist_of(name):
     assert len(features) == len(blocks) >= 4
 
 
-def test_blocks_of_nasbench201_are_those_of_the_released_code():
-    net = network()
+@pytest.mark.parametrize("cell", [CELL, (1,) * 6, (0,) * 6])  # of skips, and of nothing
+def test_blocks_of_nasbench201_are_those_of_the_released_code(cell):
+    net = network(cell)
     features = block_features(net, batch().noise)
     assert [f.shape[1] for f in features] == [2, 2, 4, 4, 8, 8]
     taps = net.backbone(batch().noise)

@@ -20,12 +20,12 @@ from stages.proxies.common.initialisation import redraw
 
 
 def find_blocks(module: nn.Module) -> Iterator[nn.Module]:
-    """The blocks of a module, in no particular order; those without parameters are left out."""
+    """The blocks of a module, in no particular order; single layers without parameters are left out."""
     stem = isinstance(module, nn.Sequential) and not any(list(child.children()) for child in module)
     if isinstance(module, (nn.Sequential, nn.ModuleList)) and not stem:
         for child in module:
             yield from find_blocks(child)
-    elif next(module.parameters(), None) is not None:
+    elif [*module.children(), *module.parameters()]:  # a cell of skips, too
         yield module
 
 
