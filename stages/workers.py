@@ -30,8 +30,8 @@ from stages.reproducibility import made_with, prepare
 from stages.study import Scorer
 
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
-#: What a process sends: its own `made_with`, scores, or the error that ended it.
-MADE, SCORE, ERROR = "made", "score", "error"
+#: What a process sends: its own `made_with`, that it is ready to score, scores, or the error that ended it.
+MADE, READY, SCORE, ERROR = "made", "ready", "score", "error"
 
 
 class Broken(Exception):
@@ -64,7 +64,10 @@ class Worker:
         if self.connection is None:
             self.start()
         assert self.connection is not None
-        self.connection.send((scorer, architecture_ids))
+        try:
+            self.connection.send((scorer, architecture_ids))
+        except ConnectionError:  # it ended while it had nothing to do
+            raise lack_of_memory("a worker", f"was killed, or ended with exit code {self.stop()}") from None
 
     def receive(self, subject: str, seconds: float | None) -> Any:
         """What the process sends next about a subject.
@@ -103,6 +106,7 @@ class Worker:
     def scores(self, scorer: Scorer, architecture_ids: Sequence[str], on_cpu: bool) -> Iterator[Score]:
         """The score of each architecture that was sent, in order."""
         limit = scorer.protocol.get("time_limit") if on_cpu else None
+        self.receive("a worker", None)  # that it is ready: what all share, a download even, is nobody's time
         for position, architecture in enumerate(architecture_ids):
             try:
                 score = self.receive(architecture, limit)
@@ -113,6 +117,7 @@ class Worker:
                 score = Score(-math.inf, broken.status)
                 if rest := architecture_ids[position + 1 :]:
                     self.send(scorer, rest)
+                    self.receive("a worker", None)
             yield score
 
 
@@ -177,7 +182,9 @@ def serve(connection: Connection, sources: dict[str, str]) -> None:
             connection.send((MADE, made_with(device)))
             while (request := next_request(connection)) is not None:
                 scorer, architecture_ids = request
-                for position, score in enumerate(scorer.scores(device, architecture_ids), start=1):
+                scores = scorer.scores(device, architecture_ids)
+                connection.send((READY, None))
+                for position, score in enumerate(scores, start=1):
                     if position == len(architecture_ids):
                         check_unedited()
                     connection.send((SCORE, score))

@@ -15,6 +15,7 @@ from test_bad_input import architectures
 from test_proxies import COMBO, PROTOCOL
 
 from stages import artifacts
+from stages.errors import InputError
 from stages.spaces import nasbench201
 from stages.study import Scorer
 from stages.workers import Workers
@@ -26,7 +27,7 @@ IDS = [
 ]  # fmt: skip
 #: A proxy that is a parameter count, but does what FAULTS says with some architectures.
 FAULTY = """
-import json, os, signal
+import json, os, signal, time
 import torch
 from stages.errors import InputError
 from stages.proxies import parameters
@@ -50,6 +51,7 @@ def socket_timeout():
 
 def make(context):
     score, faults = parameters.make(context), json.loads(os.environ["FAULTS"])
+    time.sleep(faults.get("preparation", 0))
 
     def score_all(architectures):
         for architecture in architectures:
@@ -105,6 +107,12 @@ def test_an_architecture_that_hangs_or_crashes_ranks_last_and_the_others_have_th
         assert IDS[position] in (project / "log").read_text()
 
 
+def test_what_is_prepared_for_all_takes_nobodys_time(project):
+    done = shard(project, {"preparation": 3}, time_limit=1)
+    assert done.returncode == 0, done.stderr
+    assert [row["status"] for row in rows(project)] == ["ok"] * 4
+
+
 @pytest.mark.parametrize("deed", ["killed", "memory of Python", "memory of torch", "exit"])
 def test_a_lack_of_memory_is_not_the_architectures_fault(project, deed):
     done = shard(project, {IDS[1]: deed})
@@ -130,6 +138,16 @@ def test_scores_do_not_depend_on_the_number_of_workers():
             assert list(workers.scores(scorer, IDS[:1])) == found[count][:1]
             assert list(workers.scores(scorer, [])) == []
     assert found[1] == found[2] == found[3] and len({s.score for s in found[1]}) == 4
+
+
+def test_a_worker_that_is_killed_while_it_waits_is_one_line():
+    scorer = Scorer("parameters", "nasbench201", {}, np.empty((0, 1, 1, 3), np.uint8), 1, 0)
+    with Workers(1) as workers:
+        list(workers.scores(scorer, IDS[:1]))
+        workers.workers[0].process.kill()
+        workers.workers[0].process.join()
+        with pytest.raises(InputError, match=r"a worker: its process was killed.*mem_mb"):
+            list(workers.scores(scorer, IDS[:1]))
 
 
 def test_workers_end_with_a_stage_that_is_killed(tmp_path):
