@@ -67,7 +67,7 @@ SCORES = _schema(
     position=(pa.int32(), "rank in the sample"),
     architecture=_ARCHITECTURE,
     score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
-    status=(pa.string(), "ok; or why there is no score: diverged, timed out, crashed"),
+    status=(pa.string(), "ok; or why there is no score: diverged, undefined, timed out, crashed"),
     losses=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "training loss at each iteration"),
 )
 CORRELATION = _schema(
@@ -76,7 +76,7 @@ CORRELATION = _schema(
     target=(pa.string(), "column of the benchmark that the scores are compared with"),
     seeds=(pa.string(), "one seed's index, or 'mean': the scores averaged over all seeds"),
     architectures=(pa.int32(), "n, the number of architectures compared: those whose target is known"),
-    failed=(pa.int32(), "how many of them have no score: diverged, timed out or crashed (ranked last)"),
+    failed=(pa.int32(), "how many of them have no score: diverged, undefined, timed out or crashed (ranked last)"),
     spearman_rho=(pa.float64(), "Spearman's rank correlation between score and quality; see `orientation`"),
     rho_low=(pa.float64(), "lower end of rho's 95 % interval over architectures"),
     rho_high=(pa.float64(), "upper end"),
@@ -148,8 +148,9 @@ def _document(**properties: dict[str, Any]) -> dict[str, Any]:
 
 #: best.json: the search's answer; what is not finite is null.
 BEST = _document(
-    architecture=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT, finalists=_COUNT
-)
+    architecture=_TEXT, target=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
+    evaluations=_COUNT, finalists=_COUNT,
+)  # fmt: skip
 _PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
 #: retrain/metrics.json: what the real training reached.
 RETRAINED = _document(dataset=_TEXT, metric={"enum": ["perplexity", "accuracy_percent"]}) | {

@@ -146,10 +146,7 @@ def result(architecture: str, model: nn.Module, problem: Problem) -> dict[str, A
 
 def choose(best: Path, architectures: Path) -> dict[str, str]:
     """The id of the architecture found, and of the first of the evaluated sample that differs."""
-    answer = read_json(best)
-    found = answer.get("architecture") if isinstance(answer, dict) else None
-    if not isinstance(found, str):
-        raise InputError(f"{best}: has no key 'architecture'; delete it and re-run")
+    found: str = read_json(best, schema=artifacts.BEST)["architecture"]
     sample = artifacts.read_parquet(architectures, artifacts.ARCHITECTURES).sort_by("position").to_pylist()
     for row in sample:
         if row["role"] == "evaluate" and row["architecture"] != found:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_retrain import stop_after
 from torch import nn
+from training import write_answer
 
 from stages import artifacts, language_model, retrain, spaces
 from stages.documents import read_json
@@ -257,7 +258,7 @@ def toy_space(monkeypatch) -> None:
 def arguments(folder: Path, found: str = "8", random: str = "12", **changes: object) -> argparse.Namespace:
     """The stage's arguments for a study in a folder, whose outputs go there, too."""
     folder.mkdir(exist_ok=True)
-    artifacts.write_json({"architecture": found}, folder / "best.json")
+    write_answer(folder / "best.json", found)
     rows = [{"role": "evaluate", "position": 0, "architecture": random}]
     artifacts.write_rows(rows, artifacts.ARCHITECTURES, folder / "architectures.parquet")
     files = (

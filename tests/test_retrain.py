@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from training import write_answer
 
 from stages import artifacts, classifier, retrain, spaces
 from stages.classifier import Classification, Classifier, Part, augment, load
@@ -42,7 +43,7 @@ CPU = torch.device("cpu")
 
 
 def write_inputs(folder: Path, sample: tuple[str, ...] = (RANDOM, FOUND)) -> None:
-    artifacts.write_json({"architecture": FOUND}, folder / "best.json")
+    write_answer(folder / "best.json", FOUND)
     rows = [{"role": "label", "position": 0, "architecture": LABELLED}]
     rows += [{"role": "evaluate", "position": i, "architecture": a} for i, a in enumerate(sample)]
     artifacts.write_rows(rows, artifacts.ARCHITECTURES, folder / "architectures.parquet")
@@ -198,9 +199,8 @@ def test_the_rival_is_the_first_other_architecture_to_evaluate(tmp_path):
 @pytest.mark.parametrize(
     "best, message",
     [
-        ({"answer": 42}, r"best\.json: has no key 'architecture'"),
-        ([], r"best\.json: has no key 'architecture'"),
-        ({"architecture": "|conv9x9~0|"}, r"architecture '\|conv9x9~0\|': unknown operation 'conv9x9'"),
+        ({"answer": 42}, r"best\.json: the file: 'architecture' is a required property; delete it and re-run"),
+        ([], r"best\.json: the file: \[\] is not of type 'object'"),
     ],
 )
 def test_a_bad_answer_is_one_line(tmp_path, best, message):
@@ -209,6 +209,13 @@ def test_a_bad_answer_is_one_line(tmp_path, best, message):
     with pytest.raises(InputError, match=message):
         retrain.main(parsed(tmp_path, tmp_path))
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_an_answer_outside_the_space_is_one_line(tmp_path):
+    write_inputs(tmp_path)
+    write_answer(tmp_path / "best.json", "|conv9x9~0|")
+    with pytest.raises(InputError, match=r"architecture '\|conv9x9~0\|': unknown operation 'conv9x9'"):
+        retrain.main(parsed(tmp_path, tmp_path))
 
 
 def test_the_parts_of_the_data_are_disjoint_and_of_the_right_size():
