@@ -26,10 +26,11 @@ from tqdm import tqdm
 
 from benchmarks import yardstick
 from benchmarks.subjects import DOCS, FOLDER, SEED, SUBJECTS, Subject, machine, show
-from stages import correlate, proxies, spaces
+from stages import artifacts, correlate, proxies, spaces
 from stages.proxies import Score
 from stages.reproducibility import prepare
 from stages.statistics import spearman
+from workflow.summary import markdown_table
 
 COMPARED = ("nasbench201", "nasbench101")
 #: How an architecture is scored: a function from a context to the scoring function, and which protocol.
@@ -98,13 +99,13 @@ def compare(subject: Subject, count: int, turn: int) -> Iterator[dict[str, Any]]
                 scores, seconds, memory = pool.submit(measure, ids[own]).result()
                 for architecture, quality, score in zip(ids[own], qualities[own], scores, strict=True):
                     row = (subject.space, engine, architecture, quality, score, seconds, memory)
-                    yield dict(zip(ROW.names, row, strict=True))
+                    yield artifacts.row(ROW, *row)
     finally:
         for pool in pools:
             pool.shutdown()
 
 
-def line(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> str:
+def line(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> list[str]:
     """An engine's line of the table; the ratio is the median of those of single architectures."""
     seconds = [row["seconds"] for row in rows]
     low, middle, high = np.percentile(seconds, (25, 50, 75))
@@ -115,25 +116,23 @@ def line(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> str:
         low_rho, high_rho = correlate.interval(scores, quality, SEED)
         rho = f"{spearman(scores, quality):.3f} [{low_rho:.2f}, {high_rho:.2f}]"
     memory = max(row["memory_mb"] for row in rows)
-    return (
-        f"| {rows[0]['space']} | {rows[0]['engine']} | {middle:.2f} [{low:.2f}, {high:.2f}] | {ratio:.1f} | "
-        f"{rho} | {len(rows)} | {memory:.0f} |"
-    )
+    per_architecture = f"{middle:.2f} [{low:.2f}, {high:.2f}]"
+    return [
+        rows[0]["space"], rows[0]["engine"], per_architecture, f"{ratio:.1f}", rho, str(len(rows)), f"{memory:.0f}",
+    ]  # fmt: skip
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The Markdown table."""
-    lines = [
-        "| space | engine | s/architecture [quartiles] | times the plain one's speed | rho [95 %] | n | memory, MB |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    head = (
+        "space", "engine", "s/architecture [quartiles]", "times the plain one's speed", "rho [95 %]", "n", "memory, MB",
+    )  # fmt: skip
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["space"], row["engine"]), []).append(row)
-    first = {}
-    for (space, _), own in groups.items():
-        lines.append(line(own, first.setdefault(space, own)))
-    return "\n".join(lines)
+    first: dict[str, list[dict[str, Any]]] = {}
+    lines = [line(own, first.setdefault(space, own)) for (space, _), own in groups.items()]
+    return markdown_table(head, lines)
 
 
 def main() -> None:

@@ -20,16 +20,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from matplotlib.ticker import LogLocator
 from tqdm import tqdm
 
 from benchmarks.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
-from stages import spaces
+from stages import artifacts, costs, spaces
+from stages.figures.comparison import log_axis
 from stages.figures.style import BLUE, RHO, SKY, canvas, styled, to_svg
 from stages.proxies import Context, regression
 from stages.regression.training import MEMORY_FORMAT, make_optimizer
 from stages.reproducibility import prepare
 from stages.statistics import spearman
+from workflow.summary import markdown_table
 
 CPU = torch.device("cpu")  # what the reduced protocols are for
 SKIPPED = 60  # architectures, which `measure` takes
@@ -179,17 +180,14 @@ def explore(subject: Subject, count: int, workers: int) -> list[dict[str, Any]]:
                 cost = seconds * (length + (1 / 3 if readout.startswith("evaluation") else 0))
                 rho = float(spearman(-losses, np.array(qualities)))
                 row = (subject.space, name(change), length, readout, cost, rho, len(ids))
-                rows.append(dict(zip(ROW.names, row, strict=True)))
+                rows.append(artifacts.row(ROW, *row))
     return rows
 
 
 def front(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that no cheaper one equals, cheapest first."""
-    best: list[dict[str, Any]] = []
-    for row in sorted(rows, key=lambda row: (row["seconds"], -row["rho"])):
-        if not best or row["rho"] > best[-1]["rho"]:
-            best.append(row)
-    return best
+    points = {str(place): (row["seconds"], row["rho"]) for place, row in enumerate(rows)}
+    return [rows[int(place)] for place in costs.front(points)]
 
 
 @styled
@@ -202,33 +200,31 @@ def picture(rows: list[dict[str, Any]]) -> str:
     axis.scatter(seconds, rhos, s=4, color=SKY, label="protocol", rasterized=True)
     best = front(rows)
     axis.plot([r["seconds"] for r in best], [r["rho"] for r in best], "o-", color=BLUE, label="front", ms=4)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.minorticks_off()
+    log_axis(axis)
     figure.legend(loc="outside lower center", ncols=2)
     return to_svg(figure)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The front, and each variation at a few lengths in the read-out that the studies use, as Markdown."""
-    lines = ["| the front: variation | iterations | readout | s/architecture | rho |", "| --- " * 5 + "|"]
-    for row in front(rows):
-        cells = (row["variation"], row["iterations"], row["readout"], f"{row['seconds']:.2f}", f"{row['rho']:.3f}")
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    lengths = (10, 20, 30, 40, 50, 60)
-    heads = (f"rho after {length}" for length in lengths)
-    lines += [
-        "",
-        f"| variation | ms/iteration | {' | '.join(heads)} | at the end |",
-        "| --- " * (3 + len(lengths)) + "|",
+    best = [
+        (row["variation"], str(row["iterations"]), row["readout"], f"{row['seconds']:.2f}", f"{row['rho']:.3f}")
+        for row in front(rows)
     ]
+    lengths = (10, 20, 30, 40, 50, 60)
+    lines = []
     for variation in dict.fromkeys(row["variation"] for row in rows):
         own = [r for r in rows if r["variation"] == variation and r["readout"] == "training, last 5, all stages"]
         rhos = {row["iterations"]: f"{row['rho']:.3f}" for row in own}
         pace = own[0]["seconds"] / own[0]["iterations"] * 1e3
-        after = " | ".join(rhos.get(length, "") for length in lengths)
-        lines.append(f"| {variation} | {pace:.1f} | {after} | {own[-1]['rho']:.3f} ({own[-1]['iterations']}) |")
-    return "\n".join(lines)
+        after = (rhos.get(length, "") for length in lengths)
+        lines.append((variation, f"{pace:.1f}", *after, f"{own[-1]['rho']:.3f} ({own[-1]['iterations']})"))
+    heads = ("variation", "ms/iteration", *(f"rho after {length}" for length in lengths), "at the end")
+    return (
+        markdown_table(("the front: variation", "iterations", "readout", "s/architecture", "rho"), best)
+        + "\n"
+        + markdown_table(heads, lines)
+    )
 
 
 def write(space: str, rows: list[dict[str, Any]]) -> None:

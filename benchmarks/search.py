@@ -25,6 +25,7 @@ from stages.reproducibility import prepare
 from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
 from stages.truth import Truth
 from stages.workers import Workers
+from workflow.summary import markdown_table
 
 #: Whose budgets are compared.
 STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
@@ -59,14 +60,15 @@ def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The Markdown table."""
+    head = (
+        "budget of", "base seed", "rank of 15,625", "regret, %", "rank before the finals", "cells scored", "seconds",
+    )  # fmt: skip
     lines = [
-        "| budget of | base seed | rank of 15,625 | regret, % | rank before the finals | cells scored | seconds |",
-        "| --- " * 7 + "|",
-    ]
-    for r in rows:
-        found = f"{r['rank']} | {r['regret']:.2f} | {r['rank_before_finals']}"
-        lines.append(f"| {r['study']} | {r['seed']} | {found} | {r['scored']} | {r['seconds']:.0f} |")
-    return "\n".join(lines)
+        (r["study"], str(r["seed"]), str(r["rank"]), f"{r['regret']:.2f}", str(r["rank_before_finals"]),
+         str(r["scored"]), f"{r['seconds']:.0f}")
+        for r in rows
+    ]  # fmt: skip
+    return markdown_table(head, lines)
 
 
 def main() -> None:

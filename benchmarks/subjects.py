@@ -108,7 +108,7 @@ def show(page: Path, name: str, text: str) -> None:
     """Print a text, and put it on a page, between the comments that name it."""
     print(text)
     marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    section = f"{marks[0]}\n\n{text}\n\n{marks[1]}"
+    section = f"{marks[0]}\n\n{text.rstrip()}\n\n{marks[1]}"
     old = page.read_text(encoding="utf-8")
     new = re.sub(".*".join(marks), lambda _: section, old, flags=re.DOTALL)
     page.write_text(new, encoding="utf-8")
