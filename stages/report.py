@@ -42,7 +42,7 @@ def describe(section: Mapping[str, Any], name: str, iterations: int) -> dict[str
     if aggregate := section["aggregate"].get(name):
         members = [proxies[member] for member in aggregate["members"]]
         words = f"aggregate, {aggregate['kind'].replace('_', ' ')} of {len(members)}"
-        labels = aggregate["kind"] == "fit" or any(map(needs_labels, members))
+        labels = aggregate["kind"] == "fit" or aggregate.get("labels", False) or any(map(needs_labels, members))
         return {"group": "aggregate", "kind": aggregate["kind"], "words": words, "labels": labels}
     proxy = proxies[name]
     trained = proxy["kind"] in TRAINING

@@ -10,6 +10,7 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 
 from stages import datasets, params
+from stages.documents import read_yaml
 from stages.errors import InputError
 
 DEFAULT = Path("params.yaml")
@@ -102,6 +103,8 @@ def test_bad_values_are_named(path_and_value, named):
 
 def test_image_datasets_are_those_that_there_are():
     assert set(params.IMAGE_DATASETS) == set(datasets.LABELLED)
+    proxy = read_yaml(params.SCHEMA)["$defs"]["proxy"]["properties"]
+    assert set(proxy["dataset"]["enum"]) == set(datasets.LABELLED)
 
 
 def test_what_dvc_exp_run_sets_is_set(tmp_path):

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from training import write_answer
 
 from stages import artifacts, costs, figures, report, study
 from stages.documents import read_json
@@ -165,8 +166,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         artifacts.write_rows(rows, getattr(artifacts, name.upper()), folder / f"{name}.parquet")
     for name in ("single", "best_task"):
         artifacts.write_text(yaml.safe_dump(TASK), folder / f"{name}.yaml")
-    best = {"architecture": FOUND, "value": 94.0, "rank": 1, "benchmark_size": 14, "finalists": 15}
-    artifacts.write_json({**best, "regret": 0.0}, folder / "best.json")
+    write_answer(folder / "best.json", FOUND, value=94.0, rank=1, benchmark_size=14, finalists=15, regret=0.0)
     retrained = {role: {"test_accuracy_percent": 97.25} for role in ("found", "random")}
     retrained |= {"dataset": "digits", "metric": "accuracy_percent"}
     artifacts.write_json(retrained, folder / "retrain_metrics.json")
@@ -349,15 +349,21 @@ def test_proxy_that_ranks_nothing_comes_last() -> None:
     assert HOSTILE not in figures.cost(table)
 
 
-def test_a_searched_task_needs_labels_and_a_training_that_always_fails_is_a_training() -> None:
-    """Wherever it stands: in the table, in the figure of costs, or in an aggregate."""
+def test_what_labels_have_chosen_needs_them_and_a_training_that_always_fails_is_a_training() -> None:
+    """Wherever it stands: in the table, in the figure of costs, or in an aggregate; as one that labels have chosen."""
     section = {
         "train_proxy": {"proxies": {"found": {"kind": "regression", "task": "searched", "seeds": 1}}},
         "aggregate": {"ranks": {"kind": "log_rank", "members": ["found", "found"]}},
     }
+    section["train_proxy"]["proxies"]["flops"] = {"kind": "flops", "seeds": 1}
+    section["aggregate"] |= {
+        name: {"kind": "mean_rank", "members": ["flops", "flops"], "labels": name == "chosen"}
+        for name in ("chosen", "free")
+    }
     described = report.describe(section, "found", 0)
     assert described["labels"] and described["group"] == "trained"
-    assert report.describe(section, "ranks", 0)["labels"]
+    labelled = {name: report.describe(section, name, 0)["labels"] for name in section["aggregate"]}
+    assert labelled == {"ranks": True, "chosen": True, "free": False}
 
 
 def test_scores_far_below_the_others_do_not_stretch_the_axis() -> None:

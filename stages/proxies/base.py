@@ -19,7 +19,7 @@ class Score:
     """What a proxy says of one architecture. Higher is better."""
 
     score: float
-    status: str = "ok"  # or "stopped" at a limit; "diverged", "timed out", "crashed", with a score of -inf
+    status: str = "ok"  # or "stopped" at a limit; "diverged", "undefined", "timed out", "crashed": -inf
     losses: tuple[float, ...] = ()  # training loss at each iteration, for proxies that train
 
 

@@ -50,8 +50,8 @@ def make_untrained(
     """A proxy that measures a number on each network as it is initialised, in training mode. Higher is better.
 
     Every network starts from the same seed; `measure` may draw from torch's global generator, too. An InputError says
-    that the space is one of sequences, for which these proxies are not defined; a number that is not finite ranks
-    last, as a training that diverged.
+    that the space is one of sequences, for which these proxies are not defined; where the number is not finite, the
+    score is undefined and ranks last.
     """
     check_images(context, proxy)
     batch = draw_batch(context)
@@ -65,7 +65,7 @@ def make_untrained(
             value = float(measure(network.to(context.device).train(), batch))
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # of a decomposition of numbers that are not finite
             value = math.nan
-        return Score(value) if math.isfinite(value) else Score(-math.inf, "diverged")
+        return Score(value) if math.isfinite(value) else Score(-math.inf, "undefined")
 
     return lambda architectures: map(score, architectures)
 
