@@ -2,8 +2,8 @@
 
 For every space, each engine scores the same architectures in a process of its own with one thread; the engines take
 turns, so that whatever else the machine does slows all of them. On a GPU, which the pipeline gives many architectures
-at once, a turn is all of them. The architectures are the last of the evaluation permutation, which no study of this
-project evaluates. Writes measurements.parquet and a table, which docs/performance.md shows.
+at once, a turn is all of them. The architectures are the last of the evaluation permutation, which no study but that
+of the whole space evaluates. Writes measurements.parquet and a table, which docs/performance.md shows.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Every variation scores the same architectures and records, per iteration, the loss of each stage, and at some
 iterations that in evaluation mode; so one training stands for all shorter ones and for every read-out. The
-architectures are from the end of the evaluation permutation, which no study of this project evaluates, and others than
-`measure` takes. Writes protocols-<space>.parquet, tables and pictures, which docs/protocols.md shows.
+architectures are from the end of the evaluation permutation, which no study but that of the whole space evaluates, and
+others than `measure` takes. Writes protocols-<space>.parquet, tables and pictures, which docs/protocols.md shows.
 """
 
 from __future__ import annotations

@@ -51,7 +51,10 @@ class Subject:
         return table.filter(pc.is_valid(table[self.target]))
 
     def draw(self, count: int) -> tuple[list[str], list[float]]:
-        """The last architectures of the evaluation permutation, which no study evaluates, and their quality."""
+        """The last architectures of the evaluation permutation, and their quality.
+
+        No study evaluates them but that of the whole space.
+        """
         known = self.truth()
         ids, labelled = known["architecture"].to_pylist(), known["labelled"].to_pylist()
         drawn = sample.draw(ids, labelled, 20, SEED).filter(pc.field("role") == "evaluate")["architecture"]
