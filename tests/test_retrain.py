@@ -216,6 +216,7 @@ def test_an_answer_outside_the_space_is_one_line(tmp_path):
     write_answer(tmp_path / "best.json", "|conv9x9~0|")
     with pytest.raises(InputError, match=r"architecture '\|conv9x9~0\|': unknown operation 'conv9x9'"):
         retrain.main(parsed(tmp_path, tmp_path))
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_the_parts_of_the_data_are_disjoint_and_of_the_right_size():

@@ -108,7 +108,7 @@ def test_an_architecture_that_hangs_or_crashes_ranks_last_and_the_others_have_th
 
 
 def test_what_is_prepared_for_all_takes_nobodys_time(project):
-    done = shard(project, {"preparation": 3}, time_limit=1)
+    done = shard(project, {"preparation": 5}, time_limit=4)
     assert done.returncode == 0, done.stderr
     assert [row["status"] for row in rows(project)] == ["ok"] * 4
 
