@@ -113,6 +113,7 @@ def named_protocols(section: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
     for stage in ("search_task", "search_architecture"):
         yield f"{stage}.protocol", section[stage]["protocol"], True
+    yield "search_architecture.finals.protocol", section["search_architecture"]["finals"]["protocol"], True
     if nasi := section["search_architecture"].get("nasi"):
         yield "search_architecture.nasi.protocol", nasi["protocol"], False
 

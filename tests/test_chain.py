@@ -45,7 +45,7 @@ SEARCH = {
     "evaluations": 3,
     "seeds": 1,
 }
-FINALS = {"finalists": 2, "repetitions": 1}
+FINALS = {"protocol": "toy", "finalists": 2, "repetitions": 1}
 TRAINING = {
     "width": 0.05, "depth": 0.05, "epochs": 1, "batch_size": 256, "optimizer": "adam", "learning_rate": 0.001,
     "momentum": 0.9, "weight_decay": 0.0, "validation_share": 0.2,

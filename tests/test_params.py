@@ -69,6 +69,7 @@ PROXIES = (SPACE, "train_proxy", "proxies")
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
         ((SPACE, "search_architecture", "protocol", "paper"), ["rungs", "paper", "evaluation"]),
+        ((SPACE, "search_architecture", "finals", "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
         ((SPACE, "search_architecture", "nasi", "protocol", "rumour"), ["nasi.protocol", "rumour", "reduced"]),
         ((SPACE, "search_architecture", "nasi", "steps", 0), ["nasi.steps", "0", "1"]),
         ((SPACE, "search_architecture", "over", "table"), ["nasi", "over: space"]),

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from stages.proxies import Score
 from stages.regression.halving import Halving
 from stages.regression.training import read_out
 from stages.search import AgeingEvolution, Neighbours, RandomSearch
 from stages.search.neighbours import NEIGHBOURS
-from stages.search_architecture import Evaluator, trajectory
+from stages.search_architecture import Evaluator, best_of_finals, trajectory
 from stages.spaces import nasbench201
 from stages.study import Scorer
 
@@ -131,6 +132,23 @@ def test_an_evaluator_scores_each_once_and_stops_those_behind_half_of_the_others
     assert evaluate(["2", "1.5", "2.5"]) == [-2.0, -1.5, -2.5]
     assert workers.asked == [["1", "2", "3"], ["1.5", "2.5"]]
     assert len(evaluate.halving.seen[2]) == 5 and evaluate.halving.limits() == {2: 2.0}
+
+
+class Judge:
+    """Stands in for the workers: the mean of an architecture's scores is its number, on which repetitions disagree."""
+
+    def scores(self, scorer, architectures):
+        assert scorer.protocol == {"name": "of the finals"} and scorer.repetition in (1, 2)  # 0 chose the finalists
+        sway = 10 if scorer.repetition == 1 else -10
+        return [Score(float(a) + sway * (-1) ** int(a)) for a in architectures]
+
+
+def test_the_answer_is_the_finalist_of_the_highest_mean_score_of_its_judge():
+    met = {"ageing_evolution": {"1": 0.9, "4": 0.7, "3": 0.8, "9": 0.1}, "random_search": {"8": 1.0}}
+    rows = [{"algorithm": k, "architecture": a, "score": s} for k, scores in met.items() for a, s in scores.items()]
+    judge = Scorer("regression", "nasbench201", {"name": "of the finals"}, np.empty(0), 0, 0)
+    assert best_of_finals(rows, Judge(), judge, {"finalists": 3, "repetitions": 2}) == ("4", 4.0)
+    assert best_of_finals(rows, Judge(), judge, {"finalists": 2, "repetitions": 2}) == ("3", 3.0)
 
 
 def test_a_generation_is_told_before_the_next_is_asked_for():
