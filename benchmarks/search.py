@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,7 @@ def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
         evolution = make_search("ageing_evolution", searched, budget, seed, run)
         steps = trajectory(evolution, searched.to_id, Evaluator(workers, scorer, budget), budget, f"seed {seed}")
         rows += [{"algorithm": "ageing_evolution", "architecture": a, "score": score} for a, score, _ in steps]
-    judge = replace(scorer, protocol=params["protocols"][budget["finals"]["protocol"]])
-    architecture, _ = best_of_finals(rows, workers, judge, budget["finals"])
+    architecture, _ = best_of_finals(rows, workers, scorer, params["protocols"], budget["finals"])
     value, rank, regret = truth.of(architecture)
     first = max(rows, key=lambda row: row["score"])["architecture"]
     return {

@@ -202,6 +202,7 @@ def main(args: argparse.Namespace) -> None:
         timed=timed.to_pylist()[0] | made_with(timed, "processor", "torch", "device"),
         panels=figures.PANELS,
         nasi="nasi" in args.params["search_architecture"],
+        finals=args.params["search_architecture"]["finals"],
         labelled=study.read_sample(args.architectures, "label"),
         evaluated=study.read_sample(args.architectures, "evaluate")[: table[0]["architectures"]],
         first_ids=FIRST_IDS,

@@ -4,8 +4,8 @@ The candidates are those of the space, or only those that the benchmark trained 
 mutation is a step to one that resembles its parent.
 
 The answer is the best of evolution's finalists, the best-scored architectures it met, by their mean
-score over further repetitions under a protocol of the finals' own, because near the top the scores of
-one cheap repetition tell little apart. Neither search sees the truth: the benchmark says which architectures there are, and
+score over further repetitions under a protocol of the finals' own, because near the top one cheap score
+tells little apart. Neither search sees the truth: the benchmark says which architectures there are, and
 afterwards how good one really is: its target, its rank, its regret against the optimum.
 """
 
@@ -153,15 +153,19 @@ def trajectory_rows(
 
 
 def best_of_finals(
-    rows: list[dict[str, Any]], workers: Workers, judge: study.Scorer, finals: Mapping[str, Any]
+    rows: list[dict[str, Any]],
+    workers: Workers,
+    scorer: study.Scorer,
+    protocols: Mapping[str, Mapping[str, Any]],
+    finals: Mapping[str, Any],
 ) -> tuple[str, float]:
-    """Evolution's best-scored architectures, scored again by a judge: the one of the highest mean, and that."""
+    """Evolution's best-scored architectures, scored again as `finals` says: the one of the highest mean, and that."""
     met: dict[str, float] = {}
     for row in rows:
         if row["algorithm"] == "ageing_evolution":  # one run may have stopped what another one trained to the end
             met[row["architecture"]] = max(row["score"], met.get(row["architecture"], row["score"]))
     finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: finals["finalists"]]
-    totals = np.zeros(len(finalists))
+    judge, totals = replace(scorer, protocol=protocols[finals["protocol"]]), np.zeros(len(finalists))
     for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):
         # Repetition 0 has chosen the finalists: its luck is in their scores.
         totals += [score.score for score in workers.scores(replace(judge, repetition=repetition + 1), finalists)]
@@ -180,8 +184,7 @@ def main(args: argparse.Namespace) -> None:
     scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
     with Workers(args.workers) as workers:
         rows = [*run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)]
-        judge = replace(scorer, protocol=args.protocols[finals["protocol"]])
-        best = answer(*best_of_finals(rows, workers, judge, finals), truth, args.target)
+        best = answer(*best_of_finals(rows, workers, scorer, args.protocols, finals), truth, args.target)
     if "nasi" in params:
         rows += run_nasi(args, space, truth)
     best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}

@@ -133,7 +133,10 @@ def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
     documents = {n: at(f"{n}.parquet") for n in report.TABLES if n != "benchmark"}
     run(
         report, **common, space=name, protocols={"toy": PROTOCOL}, **documents, tasks=task, best=at("best.json"),
-        params={"target": target, "train_proxy": proxies, "aggregate": AGGREGATES, "search_architecture": SEARCH},
+        params={
+            "target": target, "train_proxy": proxies, "aggregate": AGGREGATES,
+            "search_architecture": SEARCH | {"finals": FINALS},
+        },
         best_task=at("best_task.yaml"),
         retrain_metrics=at("retrain_metrics.json"), html=at("report.html"), figures=at("figures"),
     )  # fmt: skip

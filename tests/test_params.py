@@ -70,6 +70,10 @@ PROXIES = (SPACE, "train_proxy", "proxies")
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
         ((SPACE, "search_architecture", "protocol", "paper"), ["rungs", "paper", "evaluation"]),
         ((SPACE, "search_architecture", "finals", "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
+        (
+            (SPACE, "search_architecture", "finals", "protocol", "untrained"),
+            ["finals.protocol", "untrained", "iterations"],
+        ),
         ((SPACE, "search_architecture", "nasi", "protocol", "rumour"), ["nasi.protocol", "rumour", "reduced"]),
         ((SPACE, "search_architecture", "nasi", "steps", 0), ["nasi.steps", "0", "1"]),
         ((SPACE, "search_architecture", "over", "table"), ["nasi", "over: space"]),

@@ -53,7 +53,7 @@ PARAMS = {
         },
     },
     "aggregate": {"labels": {"kind": "fit", "members": ["parameters", "single"]}},
-    "search_architecture": {"nasi": {"steps": 5}},
+    "search_architecture": {"nasi": {"steps": 5}, "finals": {"protocol": "toy", "repetitions": 2}},
 }
 PROTOCOLS = {"tiny": {"width": 0.5, "depth": 0.2, "batch_size": 4, "resolution": 16}}
 ACTIVE = {"script", "link", "iframe", "object", "embed", "form", "base", "foreignobject", "animate", "set"}

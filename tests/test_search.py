@@ -138,7 +138,7 @@ class Judge:
     """Stands in for the workers: the mean of an architecture's scores is its number, on which repetitions disagree."""
 
     def scores(self, scorer, architectures):
-        assert scorer.protocol == {"name": "of the finals"} and scorer.repetition in (1, 2)  # 0 chose the finalists
+        assert scorer.protocol == {"name": "finals"} and scorer.repetition in (1, 2)  # 0 chose the finalists
         sway = 10 if scorer.repetition == 1 else -10
         return [Score(float(a) + sway * (-1) ** int(a)) for a in architectures]
 
@@ -146,9 +146,11 @@ class Judge:
 def test_the_answer_is_the_finalist_of_the_highest_mean_score_of_its_judge():
     met = {"ageing_evolution": {"1": 0.9, "4": 0.7, "3": 0.8, "9": 0.1}, "random_search": {"8": 1.0}}
     rows = [{"algorithm": k, "architecture": a, "score": s} for k, scores in met.items() for a, s in scores.items()]
-    judge = Scorer("regression", "nasbench201", {"name": "of the finals"}, np.empty(0), 0, 0)
-    assert best_of_finals(rows, Judge(), judge, {"finalists": 3, "repetitions": 2}) == ("4", 4.0)
-    assert best_of_finals(rows, Judge(), judge, {"finalists": 2, "repetitions": 2}) == ("3", 3.0)
+    protocols = {name: {"name": name} for name in ("search", "finals")}
+    scorer = Scorer("regression", "nasbench201", protocols["search"], np.empty(0), 0, 0)
+    finals = {"protocol": "finals", "repetitions": 2}
+    assert best_of_finals(rows, Judge(), scorer, protocols, finals | {"finalists": 3}) == ("4", 4.0)
+    assert best_of_finals(rows, Judge(), scorer, protocols, finals | {"finalists": 2}) == ("3", 3.0)
 
 
 def test_a_generation_is_told_before_the_next_is_asked_for():
