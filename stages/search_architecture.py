@@ -165,7 +165,8 @@ def best_of_finals(
         if row["algorithm"] == "ageing_evolution":  # one run may have stopped what another one trained to the end
             met[row["architecture"]] = max(row["score"], met.get(row["architecture"], row["score"]))
     finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: finals["finalists"]]
-    judge, totals = replace(scorer, protocol=protocols[finals["protocol"]]), np.zeros(len(finalists))
+    judge = replace(scorer, protocol=protocols[finals["protocol"]])
+    totals = np.zeros(len(finalists))
     for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):
         # Repetition 0 has chosen the finalists: its luck is in their scores.
         totals += [score.score for score in workers.scores(replace(judge, repetition=repetition + 1), finalists)]

@@ -44,8 +44,8 @@ SEARCH = {
     "rungs": [1],
     "evaluations": 3,
     "seeds": 1,
+    "finals": {"protocol": "toy", "finalists": 2, "repetitions": 1},
 }
-FINALS = {"protocol": "toy", "finalists": 2, "repetitions": 1}
 TRAINING = {
     "width": 0.05, "depth": 0.05, "epochs": 1, "batch_size": 256, "optimizer": "adam", "learning_rate": 0.001,
     "momentum": 0.9, "weight_decay": 0.0, "validation_share": 0.2,
@@ -122,7 +122,7 @@ def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
         convergence=at("convergence.parquet"), plot=at("plot.csv"), metrics=at("metrics.json"),
     )  # fmt: skip
     run(
-        search_architecture, **common, **scoring, target=target, task=task, params={**SEARCH, "finals": FINALS},
+        search_architecture, **common, **scoring, target=target, task=task, params=SEARCH,
         trajectory=at("trajectory.parquet"), regret=at("regret.csv"), best=at("best.json"),
     )  # fmt: skip
     run(
@@ -133,10 +133,7 @@ def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
     documents = {n: at(f"{n}.parquet") for n in report.TABLES if n != "benchmark"}
     run(
         report, **common, space=name, protocols={"toy": PROTOCOL}, **documents, tasks=task, best=at("best.json"),
-        params={
-            "target": target, "train_proxy": proxies, "aggregate": AGGREGATES,
-            "search_architecture": SEARCH | {"finals": FINALS},
-        },
+        params={"target": target, "train_proxy": proxies, "aggregate": AGGREGATES, "search_architecture": SEARCH},
         best_task=at("best_task.yaml"),
         retrain_metrics=at("retrain_metrics.json"), html=at("report.html"), figures=at("figures"),
     )  # fmt: skip
