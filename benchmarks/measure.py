@@ -27,15 +27,17 @@ from tqdm import tqdm
 from benchmarks import yardstick
 from benchmarks.subjects import DOCS, FOLDER, SEED, SUBJECTS, Subject, machine, show
 from stages import artifacts, correlate, proxies, spaces
-from stages.proxies import Score
+from stages.proxies import Context, Score
 from stages.reproducibility import prepare
 from stages.statistics import spearman
 from workflow.summary import markdown_table
 
 COMPARED = ("nasbench201", "nasbench101")
-#: How an architecture is scored: a function from a context to the scoring function, and which protocol.
+#: From a context to the function that scores architectures.
+Engine = Callable[[Context], Callable[[Sequence[Any]], Iterator[Score]]]
 PIPELINE = partial(proxies.make, "regression")
-ENGINES = {
+#: How an architecture is scored, and under which protocol.
+ENGINES: dict[str, tuple[Engine, str]] = {
     "plain, paper's protocol": (yardstick.make, "paper"),  # the yardstick comes first
     "pipeline, paper's protocol": (PIPELINE, "paper"),
     "pipeline, reduced": (PIPELINE, "reduced"),

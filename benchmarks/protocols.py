@@ -168,7 +168,8 @@ def name(change: Mapping[str, Any]) -> str:
 
 def explore(subject: Subject, count: int, workers: int) -> list[dict[str, Any]]:
     """One row per variation, number of iterations and read-out."""
-    ids, qualities = (values[:count] for values in subject.draw(count + SKIPPED))
+    ids, qualities = subject.draw(count + SKIPPED)
+    ids, qualities = ids[:count], qualities[:count]
     changes = VARIATIONS[subject.space]
     protocols = [subject.protocol("reduced") | {"iterations": LONGEST} | change for change in changes]
     rows = []

@@ -42,7 +42,7 @@ def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
     scorer = subject.scorer(params["protocols"][budget["protocol"]], seed)
     begin = time.perf_counter()
     searched = candidates(budget["over"], space, benchmark)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for run in range(budget["seeds"]):
         evolution = make_search("ageing_evolution", searched, budget, seed, run)
         steps = trajectory(evolution, searched.to_id, Evaluator(workers, scorer, budget), budget, f"seed {seed}")

@@ -25,7 +25,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     assert task is not None
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
     images, targets = image_regression.draw(task, context, generator)
-    images, targets = images.to(context.device), [target.to(context.device) for target in targets]
+    images, targets = images.to(context.device), tuple(target.to(context.device) for target in targets)
 
     def loss(network: torch.nn.Module) -> torch.Tensor:
         noise = draw_noise(task["noise"], images.shape, generator).to(context.device)

@@ -1,0 +1,126 @@
+"""Which protocol tells the best cells of NAS-Bench-201 apart, whatever it says of the others.
+
+Of the last cells of the evaluation permutation, which no study but that of the whole space evaluates, those that the
+reduced protocol likes best are scored again, with further repetitions and under other protocols, as the finals of
+`stages.search_architecture` do. Writes finals.parquet and a table, which docs/performance.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.stats import rankdata
+from tqdm import tqdm
+
+from benchmarks.protocols import name
+from benchmarks.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
+from stages import artifacts
+from stages.reproducibility import prepare
+from stages.statistics import spearman
+from stages.study import Scorer
+from stages.workers import Workers
+from workflow.summary import markdown_table
+
+SCREENING = 2  # repetitions at the reduced protocol that choose the finalists
+#: Changes of the reduced protocol, and how many repetitions there are of each; one cell of five per stage is 0.2.
+VARIATIONS: tuple[tuple[dict[str, Any], int], ...] = (
+    ({}, 6),
+    ({"resolution": 32}, 2),
+    ({"depth": 0.4}, 2),
+    ({"depth": 1.0, "width": 0.25, "resolution": 16}, 2),
+    ({"depth": 1.0}, 2),
+    ({"depth": 1.0, "iterations": 60}, 2),
+    ({"depth": 1.0, "resolution": 32}, 2),
+    ({"depth": 1.0, "resolution": 32, "iterations": 60}, 2),
+)
+
+ROW = pa.schema(
+    [
+        ("protocol", pa.string()),
+        ("repetition", pa.int64()),
+        ("seconds", pa.float64()),
+        ("architecture", pa.string()),
+        ("rank", pa.int64()),
+        ("score", pa.float64()),
+    ]
+)
+
+
+def competing(subject: Subject) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """The protocols: name, parameters, repetitions."""
+    reduced = subject.protocol("reduced")
+    for change, repetitions in VARIATIONS:
+        yield name(change), reduced | change, repetitions
+    yield "paper", subject.protocol("paper"), 1
+
+
+def score(workers: Workers, scorer: Scorer, repetition: int, ids: Sequence[str]) -> tuple[np.ndarray, float]:
+    """The scores (n,), and the seconds that a worker took for one of them."""
+    begin = time.perf_counter()
+    found = [s.score for s in workers.scores(replace(scorer, repetition=repetition), ids)]
+    return np.array(found), (time.perf_counter() - begin) * len(workers.workers) / len(ids)
+
+
+def finals(workers: Workers, count: int, finalists: int) -> Iterator[dict[str, Any]]:
+    """A row for each score of a finalist, whose `rank` is the true one among all `count` cells."""
+    subject = SUBJECTS["nasbench201"]
+    ids, qualities = subject.draw(count)
+    reduced = subject.scorer(subject.protocol("reduced"))
+    screened = sum(score(workers, reduced, r, ids)[0] for r in tqdm(range(SCREENING), "screening", unit="repetition"))
+    best = np.argsort(-screened)[:finalists]
+    chosen, ranks = [ids[i] for i in best], rankdata(-np.array(qualities), method="min")[best].astype(int)
+    for label, protocol, repetitions in tqdm(list(competing(subject)), "finals", unit="protocol"):
+        for repetition in range(SCREENING, SCREENING + repetitions):
+            found, seconds = score(workers, replace(reduced, protocol=protocol), repetition, chosen)
+            for architecture, rank, value in zip(chosen, ranks, found, strict=True):
+                yield artifacts.row(ROW, label, repetition, seconds, architecture, int(rank), float(value))
+
+
+def line(label: str, repetitions: str, seconds: float, scores: np.ndarray, ranks: np.ndarray) -> list[str]:
+    """A line of the table."""
+    first = ", ".join(str(rank) for rank in ranks[np.argsort(-scores, kind="stable")[:5]])
+    return [label, repetitions, f"{seconds:.2f}", f"{spearman(scores, -ranks):.2f}", first]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The Markdown table: each repetition, and the mean of a protocol's."""
+    head = ("change of the reduced protocol", "repetition", "s/cell", "rho", "true ranks of its best five")
+    groups: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    for row in rows:
+        groups.setdefault(row["protocol"], {}).setdefault(row["repetition"], []).append(row)
+    lines = []
+    for label, group in groups.items():
+        ranks = np.array([row["rank"] for row in next(iter(group.values()))])
+        scores = np.array([[row["score"] for row in own] for own in group.values()])  # (repetitions, finalists)
+        seconds = [own[0]["seconds"] for own in group.values()]
+        for i, own in enumerate(scores):
+            lines.append(line(label, str(i + 1), seconds[i], own, ranks))
+        if len(scores) > 1:
+            lines.append(line(label, f"mean of {len(scores)}", sum(seconds), scores.mean(axis=0), ranks))
+    return markdown_table(head, lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, default=1600, help="that are screened (default: %(default)s)")
+    parser.add_argument("--finalists", type=int, default=100, help="of them (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    args = parser.parse_args()
+    with Workers(args.workers) as workers:
+        rows = list(finals(workers, args.cells, args.finalists))
+    where = machine(prepare())
+    pq.write_table(pa.Table.from_pylist(rows, ROW.with_metadata({"machine": where})), FOLDER / "finals.parquet")
+    text = f"{where}; {args.workers} processes; the {args.finalists} best-liked of {args.cells} cells."
+    show(DOCS / "performance.md", "finals", f"{text}\n\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()
