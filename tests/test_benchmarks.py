@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import PROJECT
 
-from benchmarks import measure, protocols, subjects, yardstick
+from benchmarks import finals, measure, protocols, subjects, yardstick
 from stages import proxies, spaces, study
 from stages.proxies import Context
 
@@ -44,6 +44,20 @@ def test_the_table_compares_architecture_by_architecture():
 def test_the_front_holds_what_no_cheaper_protocol_equals():
     rows = [{"seconds": s, "rho": rho} for s, rho in [(3, 0.9), (1, 0.5), (2, 0.4), (2.5, 0.8), (4, 0.9)]]
     assert [row["seconds"] for row in protocols.front(rows)] == [1, 2.5, 3]
+
+
+def test_the_finals_are_judged_by_every_repetition_and_by_their_mean():
+    scores = {0: (3.0, 2.0, 1.0), 1: (0.0, 2.0, 2.5)}  # of cells whose true ranks are 1, 5 and 9
+    rows = [
+        {"protocol": "deep", "repetition": repetition, "seconds": 0.5, "rank": rank, "score": score}
+        for repetition, own in scores.items()
+        for rank, score in zip((1, 5, 9), own, strict=True)
+    ]
+    assert finals.table(rows).splitlines()[2:] == [
+        "| deep | 1 | 0.50 | 1.00 | 1, 5, 9 |",
+        "| deep | 2 | 0.50 | -1.00 | 9, 5, 1 |",
+        "| deep | mean of 2 | 1.00 | -0.50 | 5, 9, 1 |",
+    ]
 
 
 def test_a_recorded_training_is_the_pipelines_and_can_be_read_in_every_way():
