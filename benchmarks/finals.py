@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.protocols import name
 from benchmarks.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
-from stages import artifacts
+from stages import artifacts, study
 from stages.reproducibility import prepare
 from stages.statistics import spearman
 from stages.study import Scorer
@@ -30,7 +31,7 @@ from stages.workers import Workers
 from workflow.summary import markdown_table
 
 SCREENING = 2  # repetitions at the reduced protocol that choose the finalists
-#: Changes of the reduced protocol, and how many repetitions there are of each; one cell of five per stage is 0.2.
+#: Changes of the reduced protocol, or of the task, and how many repetitions there are of each.
 VARIATIONS: tuple[tuple[dict[str, Any], int], ...] = (
     ({}, 6),
     ({"resolution": 32}, 2),
@@ -40,11 +41,15 @@ VARIATIONS: tuple[tuple[dict[str, Any], int], ...] = (
     ({"depth": 1.0, "iterations": 60}, 2),
     ({"depth": 1.0, "resolution": 32}, 2),
     ({"depth": 1.0, "resolution": 32, "iterations": 60}, 2),
+    ({"depth": 1.0, "resolution": 32, "iterations": 60, "width": 1.0}, 1),
+    ({"depth": 1.0, "resolution": 32, "iterations": 120}, 1),
+    ({"depth": 1.0, "resolution": 32, "iterations": 60, "task": "combo"}, 1),
+    ({"depth": 1.0, "resolution": 32, "iterations": 60, "task": "single"}, 1),
 )
 
 ROW = pa.schema(
     [
-        ("protocol", pa.string()),
+        ("judge", pa.string()),
         ("repetition", pa.int64()),
         ("seconds", pa.float64()),
         ("architecture", pa.string()),
@@ -54,12 +59,14 @@ ROW = pa.schema(
 )
 
 
-def competing(subject: Subject) -> Iterator[tuple[str, dict[str, Any], int]]:
-    """The protocols: name, parameters, repetitions."""
-    reduced = subject.protocol("reduced")
+def competing(subject: Subject) -> Iterator[tuple[str, Scorer, int]]:
+    """Who judges: name, proxy, repetitions."""
+    reduced = subject.scorer(subject.protocol("reduced"))
     for change, repetitions in VARIATIONS:
-        yield name(change), reduced | change, repetitions
-    yield "paper", subject.protocol("paper"), 1
+        protocol = {**reduced.protocol} | {key: value for key, value in change.items() if key != "task"}
+        task = study.read_task(Path(f"tasks/{change['task']}.yaml")) if "task" in change else reduced.task
+        yield name(change), replace(reduced, protocol=protocol, task=task), repetitions
+    yield "paper", replace(reduced, protocol=subject.protocol("paper")), 1
 
 
 def score(workers: Workers, scorer: Scorer, repetition: int, ids: Sequence[str]) -> tuple[np.ndarray, float]:
@@ -77,9 +84,9 @@ def finals(workers: Workers, count: int, finalists: int) -> Iterator[dict[str, A
     screened = sum(score(workers, reduced, r, ids)[0] for r in tqdm(range(SCREENING), "screening", unit="repetition"))
     best = np.argsort(-screened)[:finalists]
     chosen, ranks = [ids[i] for i in best], rankdata(-np.array(qualities), method="min")[best].astype(int)
-    for label, protocol, repetitions in tqdm(list(competing(subject)), "finals", unit="protocol"):
+    for label, judge, repetitions in tqdm(list(competing(subject)), "finals", unit="judge"):
         for repetition in range(SCREENING, SCREENING + repetitions):
-            found, seconds = score(workers, replace(reduced, protocol=protocol), repetition, chosen)
+            found, seconds = score(workers, judge, repetition, chosen)
             for architecture, rank, value in zip(chosen, ranks, found, strict=True):
                 yield artifacts.row(ROW, label, repetition, seconds, architecture, int(rank), float(value))
 
@@ -91,11 +98,11 @@ def line(label: str, repetitions: str, seconds: float, scores: np.ndarray, ranks
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The Markdown table: each repetition, and the mean of a protocol's."""
+    """The Markdown table: each repetition, and the mean of a judge's."""
     head = ("change of the reduced protocol", "repetition", "s/cell", "rho", "true ranks of its best five")
     groups: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for row in rows:
-        groups.setdefault(row["protocol"], {}).setdefault(row["repetition"], []).append(row)
+        groups.setdefault(row["judge"], {}).setdefault(row["repetition"], []).append(row)
     lines = []
     for label, group in groups.items():
         ranks = np.array([row["rank"] for row in next(iter(group.values()))])

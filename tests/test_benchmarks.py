@@ -49,7 +49,7 @@ def test_the_front_holds_what_no_cheaper_protocol_equals():
 def test_the_finals_are_judged_by_every_repetition_and_by_their_mean():
     scores = {0: (3.0, 2.0, 1.0), 1: (0.0, 2.0, 2.5)}  # of cells whose true ranks are 1, 5 and 9
     rows = [
-        {"protocol": "deep", "repetition": repetition, "seconds": 0.5, "rank": rank, "score": score}
+        {"judge": "deep", "repetition": repetition, "seconds": 0.5, "rank": rank, "score": score}
         for repetition, own in scores.items()
         for rank, score in zip((1, 5, 9), own, strict=True)
     ]
