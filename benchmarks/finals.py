@@ -91,27 +91,21 @@ def finals(workers: Workers, count: int, finalists: int) -> Iterator[dict[str, A
                 yield artifacts.row(ROW, label, repetition, seconds, architecture, int(rank), float(value))
 
 
-def line(label: str, repetitions: str, seconds: float, scores: np.ndarray, ranks: np.ndarray) -> list[str]:
-    """A line of the table."""
-    first = ", ".join(str(rank) for rank in ranks[np.argsort(-scores, kind="stable")[:5]])
-    return [label, repetitions, f"{seconds:.2f}", f"{spearman(scores, -ranks):.2f}", first]
-
-
 def table(rows: list[dict[str, Any]]) -> str:
-    """The Markdown table: each repetition, and the mean of a judge's."""
-    head = ("change of the reduced protocol", "repetition", "s/cell", "rho", "true ranks of its best five")
+    """The Markdown table: a line for each judge."""
+    head = ("change of the reduced protocol", "s/cell", "rho of each repetition", "of their mean", "its best five")
     groups: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for row in rows:
         groups.setdefault(row["judge"], {}).setdefault(row["repetition"], []).append(row)
     lines = []
-    for label, group in groups.items():
+    for judge, group in groups.items():
         ranks = np.array([row["rank"] for row in next(iter(group.values()))])
         scores = np.array([[row["score"] for row in own] for own in group.values()])  # (repetitions, finalists)
-        seconds = [own[0]["seconds"] for own in group.values()]
-        for i, own in enumerate(scores):
-            lines.append(line(label, str(i + 1), seconds[i], own, ranks))
-        if len(scores) > 1:
-            lines.append(line(label, f"mean of {len(scores)}", sum(seconds), scores.mean(axis=0), ranks))
+        seconds = np.mean([own[0]["seconds"] for own in group.values()])
+        mean = scores.mean(axis=0)
+        of_each = ", ".join(f"{spearman(own, -ranks):.2f}" for own in scores)
+        best = ", ".join(str(rank) for rank in ranks[np.argsort(-mean, kind="stable")[:5]])
+        lines.append((judge, f"{seconds:.2f}", of_each, f"{spearman(mean, -ranks):.2f}", best))
     return markdown_table(head, lines)
 
 
