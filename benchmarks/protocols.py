@@ -158,7 +158,8 @@ def readouts(training: np.ndarray, evaluation: np.ndarray, cosine: bool) -> Iter
             for window in WINDOWS:
                 losses = training[:, length - window : length, chosen].sum(axis=2).mean(axis=1)
                 yield length, f"training, last {window}, {stages}", losses
-            yield length, f"evaluation, {stages}", evaluation[:, length // EVERY - 1, chosen].sum(axis=1)
+            if length % EVERY == 0:
+                yield length, f"evaluation, {stages}", evaluation[:, length // EVERY - 1, chosen].sum(axis=1)
 
 
 def name(change: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from stages import artifacts, datasets, download, sample, study
+from stages.errors import InputError
 from stages.reproducibility import processor, rng
 
 SEED = 2021
@@ -108,10 +109,12 @@ def machine(device: torch.device) -> str:
 
 
 def show(page: Path, name: str, text: str) -> None:
-    """Print a text, and put it on a page, between the comments that name it."""
+    """Print a text, and put it on a page, between the comments that name it; an InputError if they are not there."""
     print(text)
     marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
     section = f"{marks[0]}\n\n{text.rstrip()}\n\n{marks[1]}"
     old = page.read_text(encoding="utf-8")
-    new = re.sub(".*".join(marks), lambda _: section, old, flags=re.DOTALL)
+    new, found = re.subn(".*".join(marks), lambda _: section, old, flags=re.DOTALL)
+    if not found:
+        raise InputError(f"{page}: has no {marks[0]} with an {marks[1]}; add them where the table is to be")
     page.write_text(new, encoding="utf-8")

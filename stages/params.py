@@ -55,7 +55,7 @@ def check(params: Any, path: Path) -> None:
             raise InputError(f"{path}: {key}: there is no search space of this name (known: {known})")
     for space in params["base"]["spaces"]:
         if space not in params:
-            raise InputError(f"{path}: base.spaces: {space!r} has no section of its own")
+            raise InputError(f"{path}: base.spaces: {space!r} has no section of its own; add one, or take it out")
         check_protocols(params, path, space)
         check_kinds(params[space], path, space)
         check_aggregates(params[space], path, space)
@@ -65,7 +65,7 @@ def check(params: Any, path: Path) -> None:
         check_dataset(params[space], path, space)
     for key, value, other, limit in limits(params):
         if value > limit:
-            raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}")
+            raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}; lower it")
 
 
 def limits(params: dict[str, Any]) -> Iterator[tuple[str, int, str, int]]:

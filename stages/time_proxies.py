@@ -56,13 +56,13 @@ def cost_rows(measured: Mapping[str, list[float]], architectures: int) -> list[d
     ]
 
 
-def how_many(on_cpu: bool) -> int:
+def how_many(space: str, on_cpu: bool) -> int:
     """Architectures to time: a few, or as many as a GPU trains at once for little more than the cost of one."""
     if on_cpu:
         return ARCHITECTURES
-    from stages.regression.packed import PACK  # imports torch, which takes seconds
+    from stages.regression.packed import pack_size  # imports torch, which takes seconds
 
-    return PACK
+    return max(ARCHITECTURES, pack_size(spaces.load(space)))
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -81,7 +81,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     ids = study.read_sample(args.architectures, "evaluate")
     with Workers(1) as workers:
-        ids = ids[: how_many(workers.on_cpu)]
+        ids = ids[: how_many(args.space, workers.on_cpu)]
         measured = measure(workers, make_scorers(args), ids)
     made_with = {**workers.made_with, "processor": processor()}
     artifacts.write_rows(cost_rows(measured, len(ids)), artifacts.COSTS, args.costs, made_with)

@@ -7,6 +7,7 @@ from conftest import PROJECT
 
 from benchmarks import finals, measure, protocols, subjects, yardstick
 from stages import proxies, spaces, study
+from stages.errors import InputError
 from stages.proxies import Context
 
 PROTOCOL = {
@@ -76,3 +77,5 @@ def test_what_is_measured_goes_between_its_comments(tmp_path):
     page.write_text("a\n<!-- x --><!-- end of x -->\nb\n<!-- y -->old<!-- end of y -->")
     subjects.show(page, "x", r"\1 new")
     assert page.read_text() == "a\n<!-- x -->\n\n\\1 new\n\n<!-- end of x -->\nb\n<!-- y -->old<!-- end of y -->"
+    with pytest.raises(InputError, match=r"page\.md: has no <!-- z -->"):
+        subjects.show(page, "z", "nowhere to go")

@@ -115,9 +115,16 @@ def test_the_answer_has_what_raises_the_trace_norm_up_to_nu(monkeypatch):
     assert all(one != other for one, other in zip(found(nu=50.0), LIKED, strict=True))
 
 
-@pytest.mark.parametrize(("bases", "exceeds"), [([1e5, 0.0] + [6e4] * 20, True), ([0.0, 1e5] + [3e4] * 20, False)])
+@pytest.mark.parametrize(
+    ("bases", "exceeds"),
+    [
+        ([1e5, 0.0] + [6e4] * 20, True),  # above the mean, but not the median
+        ([0.0, 1e5] + [3e4] * 20, False),  # below the mean, but above the least
+        ([0.0, math.inf] + [6e4] * 20, True),  # what is not finite is not met
+        ([1e5, math.nan] + [3e4] * 20, False),
+    ],
+)
 def test_the_adaptive_nu_is_the_mean_of_those_met(monkeypatch, bases, exceeds):
-    """The later ones are above the mean but not the median, or below the mean but above the least."""
     found = answer(monkeypatch, [LIKED] * 22, bases, variant="nasi_ada", mu=2.0)
     if exceeds:
         assert all(one != other for one, other in zip(found, LIKED, strict=True))

@@ -42,7 +42,7 @@ class RegressionNetwork(nn.Module):
 
 
 def head_channels(task: Mapping[str, Any], protocol: Mapping[str, Any]) -> tuple[int, ...]:
-    """Target channels per stage: the task's factors times the protocol's width (64 in the paper)."""
+    """Target channels per stage: the task's factors times the protocol's `target_channels`."""
     return tuple(max(1, int(factor * protocol["target_channels"])) for factor in task["channel_factors"])
 
 

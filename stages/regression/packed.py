@@ -26,11 +26,16 @@ PACK = 128
 WARM_UP = 3
 
 
+def pack_size(space: Any) -> int:
+    """How many networks of a space train as one."""
+    return PACK if getattr(space, "PACKABLE", False) else 1
+
+
 def make(
     context: Context, task: Task, build: Callable[[Context, Any], nn.Module]
 ) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """As a proxy's `make`, for a task on the device that trains; `build` makes a network on the CPU."""
-    size = PACK if getattr(context.space, "PACKABLE", False) else 1
+    size = pack_size(context.space)
 
     def train(networks: Sequence[nn.Module]) -> list[Score]:
         try:

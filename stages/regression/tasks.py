@@ -93,11 +93,11 @@ def family_for(input_shape: Sequence[int]) -> Family:
     return "sequences" if len(input_shape) == 3 else "images"
 
 
-def check_family(task: Mapping[str, Any], wanted: Family, name: str = "task") -> None:
+def check_family(task: Mapping[str, Any], wanted: Family) -> None:
     """Raise an InputError of one line unless the task is of the wanted family."""
     if family(task) != wanted:
         raise InputError(
-            f"{name}: made for {family(task)}, but the networks of this space read {wanted}; choose another"
+            f"params.yaml: task: it is for {family(task)}, but the networks of this space read {wanted}; choose another"
         )
 
 
@@ -105,7 +105,7 @@ def check_task(task: Any, name: str) -> None:
     """Raise an InputError of one line, naming the file and the key, unless the task is valid."""
     if error := best_match(violations(task, TASK_SCHEMAS[family(task)])):
         key = ".".join(map(str, error.absolute_path)) or "the task"
-        raise InputError(f"{name}: {key}: {error.message}")
+        raise InputError(f"{name}: {key}: {error.message}; mend it, or take one of tasks/ as a pattern")
 
 
 def draw_signal(basis: str, rng: np.random.Generator, shared: bool) -> dict[str, Any]:

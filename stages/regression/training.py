@@ -88,8 +88,8 @@ def recent(losses: Sequence[float], window: int) -> float:
 
 
 def is_hopeless(losses: Sequence[float], limits: Mapping[int, float], protocol: Mapping[str, Any]) -> bool:
-    """Whether a training is not worth going on with: its recent loss is not below the limit for its length."""
-    return not recent(losses, protocol["readout_window"]) <= limits[len(losses)]  # nor comparable, if it has diverged
+    """Whether a training is not worth going on with: its recent loss is above the limit for its length, or nan."""
+    return not recent(losses, protocol["readout_window"]) <= limits[len(losses)]  # false of a nan, too
 
 
 def read_out(

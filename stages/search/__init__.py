@@ -1,6 +1,8 @@
-"""Searches: how the next candidate is chosen. Each has `ask()` and `tell(candidate, score)`.
+"""Searches: how the next candidate is chosen.
 
-A search knows nothing of what it searches: it is given functions that draw and mutate.
+`AgeingEvolution` and `RandomSearch` have `ask()` and `tell(candidate, score)`, and know nothing of what they search:
+they are given functions that draw and mutate. `Neighbours` makes these for a table of architectures. `nasi` is a search
+of another kind, by a supernet.
 """
 
 from stages.search.ageing_evolution import AgeingEvolution

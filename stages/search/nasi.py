@@ -19,6 +19,7 @@ and nu = 100 or, adaptively, 500 at first.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,8 +40,8 @@ def search(
 ) -> Iterator[tuple[Any, float, Any]]:
     """Yield for each step: the architecture that was drawn, its trace norm, and the answer so far.
 
-    `params` has `steps`, `mu` and, for `nasi_fix`, `nu`. The space is one that has a `supernet`. A gradient that is not
-    finite counts for nothing.
+    `params` has `steps`, `mu` and, for `nasi_fix`, `nu`. The space is one that has a `supernet`. A trace or a gradient
+    that is not finite counts for nothing.
     """
     torch.default_generator.manual_seed(derive_seed(seed, "weights"))  # of the networks, and of the Gumbel noise
     generator = torch.Generator().manual_seed(derive_seed(seed, "batches"))
@@ -55,10 +56,12 @@ def search(
         backbone.choose(choices.to(device))
         noise, labels = (tensor.to(device) for tensor in draw_noise(shape, generator))
         trace = trace_norm(network, noise, labels, create_graph=True)
-        met.append(float(trace.detach()))
-        nu = params["nu"] if variant == "nasi_fix" else statistics.fmean(met)
-        (gradient,) = torch.autograd.grad(trace - params["mu"] * (trace - nu).relu(), logits)
-        if gradient.isfinite().all():
-            largest = max(largest, float(gradient.norm()))
-            total += gradient / largest
-        yield tuple(choices.argmax(dim=1).tolist()), met[-1], tuple(total.argmax(dim=1).tolist())
+        value = float(trace.detach())
+        if math.isfinite(value):
+            met.append(value)
+            nu = params["nu"] if variant == "nasi_fix" else statistics.fmean(met)
+            (gradient,) = torch.autograd.grad(trace - params["mu"] * (trace - nu).relu(), logits)
+            if gradient.isfinite().all():
+                largest = max(largest, float(gradient.norm()))
+                total += gradient / largest
+        yield tuple(choices.argmax(dim=1).tolist()), value, tuple(total.argmax(dim=1).tolist())

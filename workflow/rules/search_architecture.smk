@@ -1,6 +1,6 @@
 """The best architecture of the space, as the proxy sees it; beside random search and, if asked, NASI.
 
-Reads:  images.parquet, a task, the space; benchmark.parquet only to judge the answer
+Reads:  images.parquet, a task, the space; benchmark.parquet to judge the answer, and for the candidates `over: table`
 Writes: search/trajectory.parquet, search/best.json, plots/regret.csv
 """
 
