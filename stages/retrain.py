@@ -53,8 +53,9 @@ class Problem(Protocol):
 
 def load_problem(space: Space, params: Params, seed: int, device: torch.device) -> Problem:
     """What the networks of a space are trained for; an InputError unless `dataset` suits them."""
-    sequences = len(space.INPUT_SHAPE) == 3  # (length, 1, features) rather than (1, 3, H, W)
-    return language_model.load(params, device) if sequences else classifier.load(params, seed, device)
+    if spaces.family(space) == "sequences":
+        return language_model.load(params, device)
+    return classifier.load(params, seed, device)
 
 
 def save_tensors(value: Any, path: Path) -> None:

@@ -20,9 +20,10 @@ import yaml
 from stages import artifacts, spaces, study
 from stages.cli import json_argument, logger, run, stage_parser, track
 from stages.proxies import Score
-from stages.regression.tasks import Family, family_for, mutate_task, random_task
+from stages.regression.tasks import mutate_task, random_task
 from stages.reproducibility import rng
 from stages.search import AgeingEvolution
+from stages.spaces import Family
 from stages.statistics import spearman
 from stages.workers import Workers
 
@@ -95,7 +96,7 @@ def main(args: argparse.Namespace) -> None:
     images = study.read_images(args.images)
     protocol = args.protocols[args.params["protocol"]]
 
-    family = family_for(spaces.load(args.space).INPUT_SHAPE)
+    family = spaces.family(spaces.load(args.space))
     with Workers(args.workers) as workers:
 
         def score_with(task: Task, architectures: Sequence[str]) -> Iterable[Score]:

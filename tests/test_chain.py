@@ -80,7 +80,7 @@ def run(stage, *command: str, **options) -> None:
 
 @pytest.mark.parametrize("name", spaces.NAMES)
 def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
-    family = tasks.family_for(spaces.load(name).INPUT_SHAPE)
+    family = spaces.family(spaces.load(name))
     target, task = TARGETS[family], Path(TASKS[family])
 
     def at(path: str) -> Path:

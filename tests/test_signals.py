@@ -189,10 +189,6 @@ def test_genes_of_sequences_are_those_of_the_paper():
     assert len(present) / (200 * 2 * 4) == pytest.approx(0.5, abs=0.05)
 
 
-def test_the_family_of_a_space_is_that_of_its_inputs():
-    assert (tasks.family_for((1, 3, 32, 32)), tasks.family_for((8, 1, 400))) == ("images", "sequences")
-
-
 @pytest.mark.parametrize("path", sorted(Path("tasks").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_task_files_are_valid(path):
     tasks.check_task(yaml.safe_load(path.read_text()), str(path))

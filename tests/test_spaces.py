@@ -77,7 +77,7 @@ def test_an_id_with_a_character_changed_is_refused_or_another_architecture(space
 
 def inputs(space, network):
     """A small batch: of images, or of sequences."""
-    return torch.randn(2, 3, 16, 16) if len(space.INPUT_SHAPE) == 4 else torch.randn(4, 2, network.inputs)
+    return torch.randn(2, 3, 16, 16) if spaces.family(space) == "images" else torch.randn(4, 2, network.inputs)
 
 
 @every_space
@@ -95,7 +95,7 @@ def test_networks_give_what_their_attributes_say(space):
     for _ in range(3):
         network = space.build(space.random_architecture(rng), width=0.1, depth=0.1)
         outputs = network(inputs(space, network))
-        if len(space.INPUT_SHAPE) == 3:  # (T, B, features)
+        if spaces.family(space) == "sequences":  # (T, B, features)
             assert outputs.shape == (4, 2, network.outputs)
             continue
         assert [f.shape[1] for f in outputs] == list(network.channels)

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from stages import spaces
 from stages.proxies.base import Context, Score
 from stages.regression import images, packed, sequences
-from stages.regression.tasks import check_family, family_for
+from stages.regression.tasks import check_family
 from stages.regression.training import MEMORY_FORMAT, Task, train
 from stages.reproducibility import derive_seed
 
@@ -29,9 +30,9 @@ def draw_task(context: Context) -> Task:
     """
     if context.task is None:
         raise ValueError("the regression proxy needs a task")
-    check_family(context.task, family_for(context.space.INPUT_SHAPE))
+    check_family(context.task, spaces.family(context.space))
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
-    domain = DOMAINS[family_for(context.space.INPUT_SHAPE)]
+    domain = DOMAINS[spaces.family(context.space)]
     inputs, targets = domain.draw(context.task, context, generator)
     noise = draw_noise(context.task["noise"], (context.protocol["iterations"] + 1, *inputs.shape), generator)
 
@@ -58,7 +59,7 @@ def build(context: Context, architecture: Any) -> nn.Module:
     touch the GPU's.
     """
     torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
-    domain = DOMAINS[family_for(context.space.INPUT_SHAPE)]
+    domain = DOMAINS[spaces.family(context.space)]
     network: nn.Module = domain.network(context.task, context, architecture)
     return network
 

@@ -8,16 +8,16 @@ Source: GenNAS, section 3.3 and the released code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jsonschema.exceptions import best_match
 
 from stages.documents import violations
 from stages.errors import InputError
+from stages.spaces import Family
 
-Family = Literal["images", "sequences"]
 STAGES = ("stage_1", "stage_2", "stage_3")  # of images
 ENDS = ("input", "target")  # of sequences
 WAVES, DOTS = ("sin1d", "sin2d"), ("dot", "gaussian_dot")
@@ -86,11 +86,6 @@ TASK_SCHEMAS: Mapping[Family, dict[str, Any]] = {
 def family(task: Any) -> Family:
     """The family of a task, by what it holds."""
     return "sequences" if isinstance(task, Mapping) and "dimension" in task else "images"
-
-
-def family_for(input_shape: Sequence[int]) -> Family:
-    """The family of the tasks for a space's `INPUT_SHAPE`: (1, 3, H, W), or (T, 1, features)."""
-    return "sequences" if len(input_shape) == 3 else "images"
 
 
 def check_family(task: Mapping[str, Any], wanted: Family) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from stages.sources import File, PackageFile
 
 if TYPE_CHECKING:
     from torch import nn
+
+Family = Literal["images", "sequences"]  # what networks read
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ def load(name: str) -> Space:
         raise InputError(f"unknown search space {name!r}; known: {', '.join(NAMES)}")
     module = import_module(f"{__name__}.{name}")
     return cast(Space, getattr(module, "SPACE", module))
+
+
+def family(space: Space) -> Family:
+    """What the networks of a space read."""
+    return "sequences" if len(space.INPUT_SHAPE) == 3 else "images"
 
 
 def parse(space: Space, architecture_id: str) -> Any:

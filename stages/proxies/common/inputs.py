@@ -6,16 +6,16 @@ import numpy as np
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from stages import spaces
 from stages.datasets import to_tensor
 from stages.errors import InputError
 from stages.proxies.base import Context
-from stages.regression.tasks import family_for
 from stages.reproducibility import derive_seed
 
 
 def check_images(context: Context, proxy: str) -> None:
     """Raise an InputError for a proxy of networks of images in a space of sequences."""
-    if family_for(context.space.INPUT_SHAPE) != "images":
+    if spaces.family(context.space) != "images":
         raise InputError(f"params.yaml: the proxy {proxy} is of networks of images, not of sequences; remove it")
 
 
