@@ -159,12 +159,14 @@ def best_of_finals(
     protocols: Mapping[str, Mapping[str, Any]],
     finals: Mapping[str, Any],
 ) -> tuple[str, float]:
-    """Evolution's best-scored architectures, scored again as `finals` says: the one of the highest mean, and that."""
+    """Evolution's best-scored networks, scored again as `finals` says: that of the highest mean, and the mean."""
     met: dict[str, float] = {}
     for row in rows:
         if row["algorithm"] == "ageing_evolution":  # one run may have stopped what another one trained to the end
             met[row["architecture"]] = max(row["score"], met.get(row["architecture"], row["score"]))
-    finalists = sorted(met, key=lambda architecture: (-met[architecture], architecture))[: finals["finalists"]]
+    # Equal scores are those of one network under several names, as NAS-Bench-201 has many: one of them is enough.
+    first_named = {score: architecture for architecture, score in sorted(met.items(), reverse=True)}
+    finalists = [first_named[score] for score in sorted(first_named, reverse=True)][: finals["finalists"]]
     judge = replace(scorer, protocol=protocols[finals["protocol"]])
     totals = np.zeros(len(finalists))
     for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):
