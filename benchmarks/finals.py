@@ -94,7 +94,8 @@ def finals(workers: Workers, count: int, finalists: int) -> Iterator[dict[str, A
 def table(rows: list[dict[str, Any]]) -> str:
     """The Markdown table: a line for each judge."""
     head = (
-        "change of the reduced protocol", "s/cell", "rho of each repetition", "of their mean", "true ranks of its best five",
+        "change of the reduced protocol", "s/cell", "rho of each repetition", "of their mean",
+        "true ranks of its best five",
     )  # fmt: skip
     groups: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for row in rows:
