@@ -31,7 +31,9 @@ from stages.workers import Workers
 from workflow.summary import markdown_table
 
 SCREENING = 2  # repetitions at the reduced protocol that choose the finalists
-#: Changes of the reduced protocol, or of the task, and how many repetitions there are of each.
+THOROUGH = {"depth": 1.0, "resolution": 32, "iterations": 60}
+TASKS = ("combo", "single")  # one repetition each, under that protocol
+#: Changes of the reduced protocol, and how many repetitions there are of each.
 VARIATIONS: tuple[tuple[dict[str, Any], int], ...] = (
     ({}, 6),
     ({"resolution": 32}, 2),
@@ -40,11 +42,9 @@ VARIATIONS: tuple[tuple[dict[str, Any], int], ...] = (
     ({"depth": 1.0}, 2),
     ({"depth": 1.0, "iterations": 60}, 2),
     ({"depth": 1.0, "resolution": 32}, 2),
-    ({"depth": 1.0, "resolution": 32, "iterations": 60}, 2),
-    ({"depth": 1.0, "resolution": 32, "iterations": 60, "width": 1.0}, 1),
-    ({"depth": 1.0, "resolution": 32, "iterations": 120}, 1),
-    ({"depth": 1.0, "resolution": 32, "iterations": 60, "task": "combo"}, 1),
-    ({"depth": 1.0, "resolution": 32, "iterations": 60, "task": "single"}, 1),
+    (THOROUGH, 2),
+    ({**THOROUGH, "width": 1.0}, 1),
+    ({**THOROUGH, "iterations": 120}, 1),
 )
 
 ROW = pa.schema(
@@ -63,9 +63,10 @@ def competing(subject: Subject) -> Iterator[tuple[str, Scorer, int]]:
     """Who judges: name, proxy, repetitions."""
     reduced = subject.scorer(subject.protocol("reduced"))
     for change, repetitions in VARIATIONS:
-        protocol = {**reduced.protocol} | {key: value for key, value in change.items() if key != "task"}
-        task = study.read_task(Path(f"tasks/{change['task']}.yaml")) if "task" in change else reduced.task
-        yield name(change), replace(reduced, protocol=protocol, task=task), repetitions
+        yield name(change), replace(reduced, protocol={**reduced.protocol, **change}), repetitions
+    thorough = replace(reduced, protocol={**reduced.protocol, **THOROUGH})
+    for task in TASKS:
+        yield name({**THOROUGH, "task": task}), replace(thorough, task=study.read_task(Path(f"tasks/{task}.yaml"))), 1
     yield "paper", replace(reduced, protocol=subject.protocol("paper")), 1
 
 

@@ -75,6 +75,10 @@ def test_an_id_with_a_character_changed_is_refused_or_another_architecture(space
     assert space.to_id(parsed) == changed and (changed == text) == (parsed == architecture)
 
 
+def test_recurrent_cells_alone_read_sequences():
+    assert [name for name in spaces.NAMES if spaces.family(spaces.load(name)) == "sequences"] == ["nasbench_nlp"]
+
+
 def inputs(space, network):
     """A small batch: of images, or of sequences."""
     return torch.randn(2, 3, 16, 16) if spaces.family(space) == "images" else torch.randn(4, 2, network.inputs)
