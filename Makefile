@@ -19,7 +19,7 @@ install: .venv/installed ## Make .venv from requirements.lock
 
 run: install ## Run the study of params.yaml and print what it found
 	$(ACTIVATE) snakemake --cores all
-	$(ACTIVATE) python -m workflow.summary
+	$(ACTIVATE) python -m stages.report.summary
 
 study: install ## Run the study STUDY of studies/ in a folder of its own
 	$(ACTIVATE) python -m workflow.study $(STUDY)
@@ -28,7 +28,7 @@ test: install ## Run all tests
 	$(ACTIVATE) python -m pytest --numprocesses auto --dist loadgroup
 
 fuzz: install ## Fuzz the parsers of what comes from elsewhere (15 minutes)
-	$(ACTIVATE) python -m tests.fuzz
+	$(ACTIVATE) python -m tests.faults.fuzz
 
 bench: install ## Measure speed and rho against a plain implementation (hours)
 	$(ACTIVATE) python -m benchmarks.measure
@@ -40,7 +40,7 @@ check: install ## Lint, format, types
 	$(ACTIVATE) mypy
 
 docs: install ## Write docs/parameters.md
-	$(ACTIVATE) python -m stages.params --docs > docs/parameters.md
+	$(ACTIVATE) python -m stages.support.params --docs > docs/parameters.md
 
 # The local version label of a CPU build ("+cpu") is no release of its own: drop it.
 lock: install ## Write requirements.lock from pyproject.toml

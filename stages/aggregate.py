@@ -20,9 +20,10 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
 
-from stages import artifacts, scores, study
-from stages.cli import json_argument, logger, run, stage_parser
-from stages.statistics import spearman
+from gennas.stats import spearman
+from stages.support import artifacts, scores
+from stages.support import inputs as study
+from stages.support.cli import json_argument, logger, run, stage_parser
 
 #: Penalties that a fit chooses from; its features and what it predicts are between 0 and 1.
 PENALTIES = np.logspace(-3, 1, 9)

@@ -22,11 +22,11 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import bootstrap, kendalltau
 
-from stages import artifacts, scores
-from stages.cli import json_argument, logger, run, stage_parser
-from stages.reproducibility import rng
-from stages.scores import Scores
-from stages.statistics import spearman
+from gennas.seeds import rng
+from gennas.stats import spearman
+from stages.support import artifacts, scores
+from stages.support.cli import json_argument, logger, run, stage_parser
+from stages.support.scores import Scores
 
 RESAMPLES = 1000
 #: Architectures beyond which rho's interval is in closed form: the bootstrap would take minutes and say the same.

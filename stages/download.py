@@ -13,11 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages import artifacts, datasets, sources, spaces
-from stages.cli import json_argument, logger, run, stage_parser
-from stages.errors import InputError
-from stages.reproducibility import rng
-from stages.spaces import Space, Trained
+from gennas import spaces
+from gennas.data import images as datasets
+from gennas.errors import InputError
+from gennas.files import fetch as sources
+from gennas.seeds import rng
+from gennas.spaces import Space, Trained
+from stages.support import artifacts
+from stages.support.cli import json_argument, logger, run, stage_parser
 
 #: Images in the pool; a proxy uses the first `batch_size` of them.
 POOL = 64

@@ -20,12 +20,17 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from stages import artifacts, classifier, language_model, loaded_sources, spaces
-from stages.cli import json_argument, logger, run, stage_parser, track
-from stages.documents import read_json
-from stages.errors import InputError
-from stages.reproducibility import derive_seed, made_with, prepare
-from stages.spaces import Space
+from gennas import spaces
+from gennas.devices import made_with, prepare
+from gennas.errors import InputError
+from gennas.files.atomic import atomic_write
+from gennas.files.documents import read_json
+from gennas.seeds import derive_seed
+from gennas.spaces import Space
+from gennas.training import classification, language_model
+from stages.support import artifacts
+from stages.support.cli import json_argument, logger, run, stage_parser, track
+from stages.support.sources import loaded_sources
 
 Params = Mapping[str, Any]
 
@@ -55,14 +60,14 @@ def load_problem(space: Space, params: Params, seed: int, device: torch.device) 
     """What the networks of a space are trained for; an InputError unless `dataset` suits them."""
     if spaces.family(space) == "sequences":
         return language_model.load(params, device)
-    return classifier.load(params, seed, device)
+    return classification.load(params, seed, device)
 
 
 def save_tensors(value: Any, path: Path) -> None:
     """`torch.save`, whole or not at all; through memory, since it writes a file's name into the file."""
     buffer = io.BytesIO()
     torch.save(value, buffer)
-    with artifacts.whole_or_not_at_all(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 

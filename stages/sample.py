@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages import artifacts
-from stages.cli import json_argument, run, stage_parser
-from stages.errors import InputError
-from stages.reproducibility import rng
+from gennas.errors import InputError
+from gennas.seeds import rng
+from stages.support import artifacts
+from stages.support.cli import json_argument, run, stage_parser
 
 
 def draw(architectures: list[str], labelled: list[bool], label: int, seed: int) -> pa.Table:

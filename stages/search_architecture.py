@@ -21,15 +21,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages import artifacts, spaces, study
-from stages.cli import json_argument, run, stage_parser, track
-from stages.errors import InputError
-from stages.regression.halving import Halving
-from stages.reproducibility import derive_seed, prepare, rng
-from stages.search import AgeingEvolution, Neighbours, RandomSearch, Search
-from stages.spaces import Space
-from stages.truth import Truth, answer, regret_csv
-from stages.workers import Workers
+from gennas import spaces
+from gennas.devices import prepare
+from gennas.errors import InputError
+from gennas.searches import AgeingEvolution, Neighbours, RandomSearch, Search
+from gennas.searches.halving import Halving
+from gennas.seeds import derive_seed, rng
+from gennas.spaces import Space
+from stages.support import artifacts
+from stages.support import inputs as study
+from stages.support.cli import json_argument, run, stage_parser, track
+from stages.support.truth import Truth, answer, regret_csv
+from stages.support.workers import Workers
 
 ALGORITHMS = ("ageing_evolution", "random_search")
 
@@ -132,7 +135,7 @@ def run_searches(
 
 def run_nasi(args: argparse.Namespace, space: Space, truth: Truth) -> Iterator[dict[str, Any]]:
     """Every run of NASI's variants, which do without scores."""
-    from stages.search import nasi  # imports torch, which takes seconds
+    from gennas.searches import nasi  # imports torch, which takes seconds
 
     params, device = args.params["nasi"], prepare()
     for variant in nasi.VARIANTS:

@@ -17,15 +17,17 @@ from typing import Any
 
 import yaml
 
-from stages import artifacts, spaces, study
-from stages.cli import json_argument, logger, run, stage_parser, track
-from stages.proxies import Score
-from stages.regression.tasks import mutate_task, random_task
-from stages.reproducibility import rng
-from stages.search import AgeingEvolution
-from stages.spaces import Family
-from stages.statistics import spearman
-from stages.workers import Workers
+from gennas import spaces
+from gennas.proxies import Score
+from gennas.regression.genes import mutate_task, random_task
+from gennas.searches import AgeingEvolution
+from gennas.seeds import rng
+from gennas.spaces import Family
+from gennas.stats import spearman
+from stages.support import artifacts
+from stages.support import inputs as study
+from stages.support.cli import json_argument, logger, run, stage_parser, track
+from stages.support.workers import Workers
 
 Task = Mapping[str, Any]
 #: The scores of architectures with a task.

@@ -14,11 +14,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from stages import artifacts, spaces, study
-from stages.cli import json_argument, logger, run, stage_parser
-from stages.protocols import told
-from stages.reproducibility import processor
-from stages.workers import Workers
+from gennas import spaces
+from gennas.devices import processor
+from stages.support import artifacts
+from stages.support import inputs as study
+from stages.support.cli import json_argument, logger, run, stage_parser
+from stages.support.protocols import told
+from stages.support.workers import Workers
 
 ARCHITECTURES = 5
 ROUNDS = 3
@@ -60,7 +62,7 @@ def how_many(space: str, on_cpu: bool) -> int:
     """Architectures to time: a few, or as many as a GPU trains at once for little more than the cost of one."""
     if on_cpu:
         return ARCHITECTURES
-    from stages.regression.packed import pack_size  # imports torch, which takes seconds
+    from gennas.regression.packed import pack_size  # imports torch, which takes seconds
 
     return max(ARCHITECTURES, pack_size(spaces.load(space)))
 

@@ -10,9 +10,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stages import artifacts, scores, spaces, study
-from stages.cli import json_argument, run, stage_parser, track
-from stages.workers import Workers
+from gennas import spaces
+from stages.support import artifacts, scores
+from stages.support import inputs as study
+from stages.support.cli import json_argument, run, stage_parser, track
+from stages.support.workers import Workers
 
 
 def score_shard(args: argparse.Namespace) -> None:

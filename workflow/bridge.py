@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from stages.errors import InputError
+from gennas.errors import InputError
 from workflow.checks import check_clock, check_outputs, check_space, check_writable, check_yaml, from_the_future
 from workflow.locks import claim_folder, locked_for_dvc, restore_lock
 from workflow.records import (
@@ -32,7 +32,7 @@ from workflow.records import (
     source_hashes,
     write,
     write_unrecorded,
-)  # fmt: skip
+)
 
 #: Set for the Snakemake processes that `sync` starts itself.
 SYNCING = "GENNAS_SYNC"

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from ruamel.yaml import YAML
 
-from stages.documents import parse_yaml
-from stages.errors import InputError
+from gennas.errors import InputError
+from gennas.files.documents import parse_yaml
 from workflow.records import (
     AGREED,
     LOCK,
@@ -30,7 +30,7 @@ from workflow.records import (
     read_unrecorded,
     recorded_outputs,
     sources,
-)  # fmt: skip
+)
 
 #: Bytes without which a run does not start: Snakemake's log and records alone need about these.
 LEAST_FREE = 1 << 18

@@ -1,4 +1,4 @@
-"""Which source files a stage runs: the transitive imports within `stages`.
+"""Which source files a stage runs: the transitive imports within the library and the stages.
 
 Both Snakemake (as inputs) and DVC (as deps, checked by a test) learn of code changes from this.
 """
@@ -15,14 +15,14 @@ ROOT = Path(__file__).parent.parent
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The files (relative to the project) that a file's import statements name, within `stages`."""
+    """The files (relative to the project) that a file's import statements name, within `gennas` and `stages`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    parts = [name.split(".") for name in names if name.split(".")[0] == "stages"]
+    parts = [name.split(".") for name in names if name.split(".")[0] in ("gennas", "stages")]
     # Importing a.b.c runs a/__init__.py and a/b/__init__.py, too.
     paths = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)}
     found = {f"{path}.py" for path in paths} | {f"{path}/__init__.py" for path in paths}
@@ -38,15 +38,22 @@ def digest(stage: str, *loaded: str) -> str:
     return content.hexdigest()
 
 
+def module_files(stage: str) -> list[str]:
+    """The file of a stage, or those of its folder."""
+    single = ROOT / f"stages/{stage}.py"
+    paths = [single] if single.is_file() else (ROOT / "stages" / stage).glob("*.py")
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
 def files(stage: str, *loaded: str) -> list[str]:
     """The rule file of a stage and every source file it runs, sorted.
 
-    `loaded` names modules that are imported by name at run time, such as "spaces/nasbench201". What
+    `loaded` names modules that are imported by name at run time, such as "gennas/spaces/nasbench201". What
     spaces share is counted to each of them: dvc.yaml cannot say which of them uses it.
     """
-    waiting = [f"stages/{name}.py" for name in ("__init__", stage, *loaded)]
-    if any(name.startswith("spaces/") for name in loaded):
-        waiting += [str(path.relative_to(ROOT)) for path in (ROOT / "stages/spaces").glob("*/*.py")]
+    waiting = ["stages/__init__.py", *module_files(stage), *(f"{name}.py" for name in loaded)]
+    if any(name.startswith("gennas/spaces/") for name in loaded):
+        waiting += [str(path.relative_to(ROOT)) for path in (ROOT / "gennas/spaces/common").rglob("*.py")]
     seen = {f"workflow/rules/{stage}.smk"}
     while waiting:
         module = waiting.pop()

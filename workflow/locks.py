@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from stages.errors import InputError, writing
+from gennas.errors import InputError
+from gennas.files.atomic import writing
 from workflow.records import BEFORE, LOCK, STATE, content
 
 RUN_LOCK, JOBS_LOCK = STATE / "run.lock", STATE / "jobs.lock"

@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.documents import parse_yaml
-from stages.errors import InputError, writing
+from gennas.errors import InputError
+from gennas.files.atomic import writing
+from gennas.files.documents import parse_yaml
 
 PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
 RECORDS = Path(".snakemake")
@@ -50,7 +51,15 @@ def write_unrecorded(stages: Iterable[str]) -> None:
 
 def sources() -> set[Path]:
     """The files of `source_hashes`."""
-    patterns = ("params.yaml", "dvc.yaml", "tasks/*.yaml", "stages/**/*", "workflow/**/*.smk", "workflow/Snakefile")
+    patterns = (
+        "params.yaml",
+        "dvc.yaml",
+        "tasks/*.yaml",
+        "gennas/**/*",
+        "stages/**/*",
+        "workflow/**/*.smk",
+        "workflow/Snakefile",
+    )
     paths = {path for pattern in patterns for path in Path().glob(pattern)}
     # What editors keep beside an open file is none of it.
     own = {path for path in paths if not path.name.startswith(".") and not path.name.endswith("~")}

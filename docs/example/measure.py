@@ -1,7 +1,7 @@
 """Make plainnet.csv: train every architecture of PlainNet on scikit-learn's digits, and test it.
 
 `PYTHONPATH=. python docs/example/measure.py`, four minutes on a CPU, with the module in place as
-stages/spaces/plainnet.py. Mean test accuracy of three seeds.
+gennas/spaces/plainnet.py. Mean test accuracy of three seeds.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
-from stages import classifier, spaces
-from stages.cli import track
-from stages.reproducibility import prepare
+from gennas import spaces
+from gennas.devices import prepare
+from gennas.training import classification as classifier
+from stages.support.cli import track
 
 EPOCHS, SEEDS = 3, 3
 DATA = {"dataset": "digits", "batch_size": 64, "validation_share": 0.2}

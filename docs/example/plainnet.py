@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from stages.errors import InputError
-from stages.sources import File
-from stages.spaces import Trained, Vertex
+from gennas.errors import InputError
+from gennas.files.fetch import File
+from gennas.spaces import Trained, Vertex
 
 OPERATIONS = ("conv1", "conv3", "conv5", "pool3")
 CHANNELS = 16  # of the first stage

@@ -42,7 +42,7 @@ rule aggregate_shard:
 rule aggregate:
     input:
         code=lambda wildcards: code.files(
-            "aggregate", "train_proxy", f"spaces/{wildcards.space}", *proxy_kinds()
+            "aggregate", "stages/train_proxy", f"gennas/spaces/{wildcards.space}", *proxy_kinds()
         ),
         tasks=lambda wildcards: proxy_tasks(wildcards.space),
         architectures=rules.sample.output.architectures,

@@ -8,9 +8,9 @@ import sys
 
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from stages import params as study_params
-from stages.errors import InputError
-from stages.protocols import WITHOUT_PROTOCOL, told
+from stages.support import params as study_params
+from gennas.errors import InputError
+from stages.support.protocols import WITHOUT_PROTOCOL, told
 from workflow import bridge, checks, code, locks
 
 
@@ -68,7 +68,7 @@ def growing(amount):
 
 def scoring_code(stage):
     """An input function: the code of a stage that scores with the regression proxy."""
-    return lambda wildcards: code.files(stage, f"spaces/{wildcards.space}", "proxies/regression")
+    return lambda wildcards: code.files(stage, f"gennas/spaces/{wildcards.space}", "gennas/proxies/regression")
 
 
 def task_file(task, space):
@@ -93,7 +93,7 @@ def proxy_values(wildcards):
 
 def proxy_code(wildcards):
     """A hash of the code of a shard: as thirty inputs of each of thousands, its files would double the time to plan."""
-    return code.digest("train_proxy", f"spaces/{wildcards.space}", f"proxies/{proxy(wildcards)['kind']}")
+    return code.digest("train_proxy", f"gennas/spaces/{wildcards.space}", f"gennas/proxies/{proxy(wildcards)['kind']}")
 
 
 def needs_gpu(wildcards):
@@ -113,7 +113,7 @@ def proxy_task(wildcards):
 
 def proxy_kinds():
     """Every proxy's module, used or not, for the same reason as `TASKS`."""
-    return [f"proxies/{path.stem}" for path in sorted(Path("stages/proxies").glob("[!_]*.py"))]
+    return [f"gennas/proxies/{path.stem}" for path in sorted(Path("gennas/proxies").glob("[!_]*.py"))]
 
 
 def proxy_tasks(space):

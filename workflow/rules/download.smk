@@ -7,7 +7,7 @@ Writes: benchmark.parquet (one row per architecture), images.parquet
 
 rule download:
     input:
-        code=lambda wildcards: code.files("download", f"spaces/{wildcards.space}"),
+        code=lambda wildcards: code.files("download", f"gennas/spaces/{wildcards.space}"),
     output:
         benchmark="results/{space}/benchmark.parquet",
         images="results/{space}/images.parquet",

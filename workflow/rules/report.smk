@@ -7,8 +7,8 @@ Writes: report.html (self-contained), figures/<name>.svg
 
 rule report:
     input:
-        code=lambda wildcards: code.files("report", f"spaces/{wildcards.space}"),
-        template="stages/report.html.jinja",
+        code=lambda wildcards: code.files("report", f"gennas/spaces/{wildcards.space}"),
+        template="stages/report/page.html.jinja",
         benchmark=rules.download.output.benchmark,
         images=rules.download.output.images,
         architectures=rules.sample.output.architectures,

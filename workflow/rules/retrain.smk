@@ -8,7 +8,7 @@ Steps:  a checkpoint after each epoch; a killed job resumes from it
 
 rule retrain:
     input:
-        code=lambda wildcards: code.files("retrain", f"spaces/{wildcards.space}"),
+        code=lambda wildcards: code.files("retrain", f"gennas/spaces/{wildcards.space}"),
         best=rules.search_architecture.output.best,
         architectures=rules.sample.output.architectures,
         texts=texts,

@@ -9,7 +9,7 @@ One job on one machine, so that its numbers compare; nothing but the report is m
 
 rule time_proxies:
     input:
-        code=lambda wildcards: code.files("time_proxies", f"spaces/{wildcards.space}", *proxy_kinds()),
+        code=lambda wildcards: code.files("time_proxies", f"gennas/spaces/{wildcards.space}", *proxy_kinds()),
         tasks=TASKS,
         best_task=rules.search_task.output.best_task,
         architectures=rules.sample.output.architectures,

@@ -44,7 +44,7 @@ rule train_proxy_shard:
 
 rule train_proxy:
     input:
-        code=lambda wildcards: code.files("train_proxy", f"spaces/{wildcards.space}", *proxy_kinds()),
+        code=lambda wildcards: code.files("train_proxy", f"gennas/spaces/{wildcards.space}", *proxy_kinds()),
         tasks=lambda wildcards: proxy_tasks(wildcards.space),
         architectures=rules.sample.output.architectures,
         images=rules.download.output.images,

@@ -1,0 +1,1 @@
+"""GenNAS: score, rank and search neural architectures without training them."""

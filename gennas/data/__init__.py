@@ -1,0 +1,1 @@
+"""Data sets: unlabelled inputs for proxies, labelled ones for training."""

@@ -1,0 +1,240 @@
+"""Small real images: unlabelled ones for the proxies, labelled ones for the retraining.
+
+Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,).
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from gennas.errors import InputError
+from gennas.files import pickles
+from gennas.files.fetch import File, fetch
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+#: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+CIFAR10 = File(
+    path="cifar10/cifar-10-python.tar.gz",
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+)
+#: 4,660 training and 932 test images of CIFAR-10.
+CIFAR10_SUBSET = File(
+    path="cifar10/cifar10_lossless_partial.npz",
+    url=None,
+    sha256="ad2a9d3c1113e29eea147fabf1a8aed20897417fed21bb1f81234c999204cd12",
+)
+CIFAR10_BATCHES = [f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)]
+CIFAR10_TEST_BATCH = "cifar-10-batches-py/test_batch"
+ARCHIVE_LIMIT, MEMBERS_LIMIT = 1 << 28, 100  # bytes that it unpacks to (CIFAR-10's: 186 MB), members
+#: Fixes which digits are test images, whatever the study's seed.
+DIGITS_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A classification data set, split by its makers (digits: 80/20, stratified)."""
+
+    train_images: Images
+    train_labels: Labels
+    test_images: Images
+    test_labels: Labels
+
+    @property
+    def classes(self) -> int:
+        return int(self.train_labels.max()) + 1
+
+
+def digits() -> Labelled:
+    """scikit-learn's 1,797 handwritten digits, 8x8 grey levels 0..16, as 16x16 RGB images."""
+    # scikit-learn takes a second to import, which the many jobs that only need a tensor can spare.
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    grey = np.rint(images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    rgb = grey.repeat(2, axis=1).repeat(2, axis=2).repeat(3, axis=3)
+    train_x, test_x, train_y, test_y = train_test_split(
+        rgb, labels.astype(np.int64), test_size=0.2, stratify=labels, random_state=DIGITS_SPLIT_SEED
+    )
+    return Labelled(train_x, train_y, test_x, test_y)
+
+
+def _from_planes(images: NDArray[np.uint8]) -> Images:
+    """Channels last: (N, 3, 32, 32), flattened or not, to (N, 32, 32, 3)."""
+    return np.ascontiguousarray(images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+
+
+class _PickledBytes(metaclass=pickles.Sealed):
+    """Stands for numpy's array and dtype, and what makes them, in a pickle: it keeps its state and does nothing."""
+
+    def __new__(cls, *_: object) -> _PickledBytes:
+        return object.__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def array(self) -> NDArray[np.uint8]:
+        """What numpy would have made of it, if it is an array of bytes."""
+        _, shape, _, columns_first, content = self.state
+        content = content.encode("latin1") if isinstance(content, str) else content
+        return np.frombuffer(content, np.uint8).reshape(shape, order="F" if columns_first else "C")
+
+
+class _Latin1(metaclass=pickles.Sealed):
+    """Stands for `codecs.encode`, with which Python 3 writes bytes for Python 2."""
+
+    def __new__(cls, text: str, _: str) -> bytes:  # type: ignore[misc]
+        return text.encode("latin1")
+
+
+#: What a pickled array of bytes needs (its arrays name numpy's old module), and no more.
+CIFAR10_GLOBALS: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _PickledBytes,
+    ("numpy._core.multiarray", "_reconstruct"): _PickledBytes,
+    ("numpy", "ndarray"): _PickledBytes,
+    ("numpy", "dtype"): _PickledBytes,
+    ("_codecs", "encode"): _Latin1,
+}
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that may not be longer than `left` bytes: how much an archive unpacks to, its size does not tell."""
+
+    def __init__(self, stream: Any, left: int) -> None:
+        self.stream, self.left = stream, left
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self.stream.read(size)
+        self.left -= len(piece)
+        if self.left < 0:
+            raise ValueError(f"more than {ARCHIVE_LIMIT} bytes")
+        return piece
+
+
+def _files(archive: Path, wanted: set[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """The wanted members of a tar.gz archive that are files, not links or devices; nothing is written to disk."""
+    with (
+        gzip.open(archive) as unpacked,
+        tarfile.open(fileobj=_Bounded(unpacked, ARCHIVE_LIMIT), mode="r|") as tar,
+    ):
+        for number, member in enumerate(tar):
+            if number == MEMBERS_LIMIT:
+                raise ValueError(f"more than {MEMBERS_LIMIT} members")
+            if member.name in wanted and member.isreg() and (content := tar.extractfile(member)):
+                yield member.name, content
+
+
+def _batch(content: Any) -> tuple[Images, Labels]:
+    """The images and labels of an unpickled batch. Raises ValueError for anything else."""
+    if not (isinstance(content, dict) and isinstance(content.get("data"), _PickledBytes)):
+        raise ValueError("no batch with data")
+    images, labels = _from_planes(content["data"].array()), content.get("labels")
+    if not (isinstance(labels, list) and all(type(label) is int and 0 <= label < 10 for label in labels)):
+        raise ValueError("labels that are not a list of classes")
+    if not len(images) == len(labels) > 0:
+        raise ValueError(f"{len(images)} images and {len(labels)} labels")
+    return images, np.array(labels, np.int64)
+
+
+def read_cifar10_archive(archive: Path) -> Labelled:
+    """Read the upstream archive of pickled batches, without unpacking it to disk."""
+    batches: dict[str, tuple[Images, Labels]] = {}
+    try:
+        for name, file in _files(archive, {*CIFAR10_BATCHES, CIFAR10_TEST_BATCH}):
+            batches[name] = _batch(pickles.load(file, CIFAR10_GLOBALS, f"{archive}: {name}"))
+        train_images, train_labels = zip(*(batches[name] for name in CIFAR10_BATCHES), strict=True)
+        return Labelled(np.concatenate(train_images), np.concatenate(train_labels), *batches[CIFAR10_TEST_BATCH])
+    except InputError:
+        raise
+    except Exception as error:  # a broken archive can raise anything: TarError, EOFError, zlib.error, KeyError...
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{archive}: not the archive of CIFAR-10 ({reason}); get the file again") from error
+
+
+def cifar10() -> Labelled:
+    """All 50,000 training and 10,000 test images."""
+    return read_cifar10_archive(fetch(CIFAR10))
+
+
+def cifar10_subset() -> Labelled:
+    """The subset that only a mirror has."""
+    with np.load(fetch(CIFAR10_SUBSET), allow_pickle=False) as arrays:
+        train, test = _from_planes(arrays["train_x"]), _from_planes(arrays["test_x"])
+        return Labelled(train, arrays["train_y"], test, arrays["test_y"])
+
+
+LABELLED: dict[str, Callable[[], Labelled]] = {
+    "digits": digits,
+    "cifar10": cifar10,
+    "cifar10_subset": cifar10_subset,
+}
+UNLABELLED = ("photographs", "noise", "cifar10", "cifar10_subset", "none")
+
+
+def labelled(kind: str) -> Labelled:
+    """A labelled data set by name: digits, cifar10 or cifar10_subset."""
+    if kind not in LABELLED:
+        raise InputError(f"dataset: {kind!r} is unknown; choose one of {', '.join(LABELLED)}")
+    return LABELLED[kind]()
+
+
+def _resized(image: Images, size: int) -> Images:
+    """One image at size x size. Pillow filters in integers: the same bytes on every machine."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _crop(photographs: list[Images], size: int, rng: np.random.Generator) -> Images:
+    """A random square of a random photograph, its side uniform between `size` and the height."""
+    photograph = photographs[rng.integers(len(photographs))]
+    height, width, _ = photograph.shape
+    side = int(rng.integers(min(size, height), height + 1))
+    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    return _resized(photograph[top : top + side, left : left + side], size)
+
+
+def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
+    """Draw `count` images of size x size pixels: uint8 (count, size, size, 3).
+
+    `photographs`: crops of scikit-learn's two sample photographs; `noise`: uniform bytes;
+    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for a space of sequences.
+    """
+    if kind not in UNLABELLED:
+        raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(UNLABELLED)}")
+    if kind == "none":
+        return np.empty((0, size, size, 3), np.uint8)
+    if kind == "noise":
+        return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
+    if kind == "photographs":
+        from sklearn.datasets import load_sample_images  # slow to import, as above
+
+        photographs = load_sample_images().images
+        return np.stack([_crop(photographs, size, rng) for _ in range(count)])
+    images = labelled(kind).train_images
+    if count > len(images):
+        raise InputError(f"count: {count} is more than the {len(images)} images of {kind}; lower it")
+    return np.stack([_resized(image, size) for image in images[rng.permutation(len(images))[:count]]])
+
+
+def to_tensor(images: Images, reference: Images | None = None) -> torch.Tensor:
+    """Float32 (N, 3, H, W), each channel with the mean and deviation of `reference` made 0 and 1.
+
+    `reference` defaults to the images themselves. A constant channel becomes 0.
+    """
+    reference = images if reference is None else reference
+    mean, deviation = reference.mean(axis=(0, 1, 2)), reference.std(axis=(0, 1, 2))
+    standardised = (images - mean) / (deviation + 1e-5)
+    return torch.from_numpy(np.ascontiguousarray(standardised.transpose(0, 3, 1, 2), dtype=np.float32))

@@ -1,0 +1,1 @@
+"""Files from elsewhere and our own: nothing that comes from elsewhere is trusted."""

@@ -1,0 +1,74 @@
+"""Short training: what a network learns of real labels in a few iterations. The only proxy here that needs labels.
+
+Source: reduced-training proxies, as in Zhou et al., "EcoNAS: Finding Proxies for Economical Neural Architecture
+Search", CVPR 2020. Cross-entropy on batches of `dataset`, by the protocol's optimiser; the score is the negated loss
+of its readout: of the last training batches, or in evaluation mode on images that were held out. More is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from gennas.data.images import labelled, to_tensor
+from gennas.proxies.common.inputs import check_images
+from gennas.regression.training import MEMORY_FORMAT, train
+from gennas.scoring import Context, Score
+from gennas.seeds import derive_seed
+from gennas.training.classification import Classifier
+
+HELD_OUT = 500  # images, for the readout in evaluation mode
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Labelled images, in the order in which they are learnt: of which step is what `train` asks."""
+
+    images: Tensor  # (N, 3, H, W), standardised
+    labels: Tensor  # (N,)
+    batches: list[Tensor]  # positions of each step's images; the last are those that are held out
+
+    def losses(self, network: nn.Module, step: int) -> Tensor:
+        """The cross-entropy of a step, in nats: (1,)."""
+        positions = self.batches[step]
+        return cross_entropy(network(self.images[positions]), self.labels[positions]).unsqueeze(0)
+
+
+def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
+    """Raises InputError for a space of sequences."""
+    check_images(context, "short_training")
+    lesson, classes = draw_lesson(context)
+    protocol = context.protocol
+
+    def score(architecture: Any) -> Score:
+        torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
+        network = Classifier(context.space.build(architecture, protocol["width"], protocol["depth"]), classes)
+        network.to(context.device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]  # missing in the stubs
+        return train(network, lesson, protocol, context.limits)
+
+    return lambda architectures: map(score, architectures)
+
+
+def draw_lesson(context: Context) -> tuple[Lesson, int]:
+    """The labelled images, as many of them as are needed, in an order drawn from the context's seed; their classes."""
+    assert context.dataset is not None
+    data = labelled(context.dataset)
+    rng = np.random.default_rng(derive_seed(context.seed, "lesson"))
+    order = rng.permutation(len(data.train_images))
+    held_out, rest = np.split(order, [min(HELD_OUT, len(order) // 2)])
+    iterations, size = context.protocol["iterations"], context.protocol["batch_size"]
+    epochs = -(-iterations * size // len(rest))
+    learnt = np.concatenate([rng.permutation(rest) for _ in range(epochs)])[: iterations * size]
+    used, positions = np.unique(np.concatenate([learnt, held_out]), return_inverse=True)
+    images = to_tensor(data.train_images[used])
+    images = interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")
+    batches = [*np.split(positions[: len(learnt)], iterations), positions[len(learnt) :]]
+    tensors = [torch.from_numpy(batch).to(context.device) for batch in batches]
+    labels = torch.from_numpy(data.train_labels[used]).to(context.device)
+    return Lesson(images.to(context.device, memory_format=MEMORY_FORMAT), labels, tensors), data.classes

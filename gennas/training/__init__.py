@@ -1,0 +1,1 @@
+"""Training for real: image classification and language modelling."""

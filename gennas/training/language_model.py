@@ -1,0 +1,257 @@
+"""Language modelling for real: a text in three parts, the model, one epoch of training, its perplexity.
+
+As in NAS-Bench-NLP (Klyuchnikov et al., IEEE Access 2022, and the code released with it), after
+Merity et al., "Regularizing and Optimizing LSTM Language Models", ICLR 2018: contiguous streams,
+truncated back-propagation through 70 tokens, gradients clipped, tied embeddings; but without their
+dropout and activation penalties.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, pad
+
+from gennas.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+Params = Mapping[str, Any]
+#: Tokens of every vocabulary: the end of a line, and any word that is not in the vocabulary.
+END, UNKNOWN = "<eos>", "<unk>"
+VOCABULARY_LIMIT = 50_000  # words; Penn Treebank has 10,000 and WikiText-2 33,278
+SIZE_LIMIT = 64 << 20  # bytes per file; more would not fit into a job's memory
+BPTT = 70  # tokens that gradients flow back through
+CLIP = 0.25  # largest norm of the gradient
+INITIAL_RANGE = 0.1  # of the embedding's weights
+IGNORED = -100  # the target that fills up the last stream
+#: scikit-learn's descriptions of its data sets, split by lines, whatever the study's seed.
+DESCRIPTIONS, TEST_SHARE, SPLIT_SEED = "descriptions", 0.1, 0
+FOLDER = "a folder with train.txt, valid.txt and test.txt"
+
+# --- texts --------------------------------------------------------------------------------------
+
+
+def find(folder: Path, part: str) -> Path:
+    """The one file of a folder whose name contains `part`, hidden files aside."""
+    found = sorted(path for path in folder.iterdir() if part in path.name and path.name[0] != "." and path.is_file())
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise InputError(f"dataset: {folder}: needs one file with {part!r} in its name, found {names}; choose {FOLDER}")
+    return found[0]
+
+
+def read_text(path: Path) -> str:
+    """A file's text, which has words."""
+    if path.stat().st_size > SIZE_LIMIT:
+        raise InputError(f"dataset: {path}: larger than {SIZE_LIMIT >> 20} MiB; shorten it")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"dataset: {path}: not UTF-8 (at byte {error.start}); convert it") from error
+    if not text.strip():
+        raise InputError(f"dataset: {path}: empty; write words into it, one sentence a line")
+    return text
+
+
+def read_folder(folder: Path) -> dict[str, str]:
+    """The texts of a folder by part."""
+    if not folder.is_dir():
+        raise InputError(f"dataset: there is no folder {folder}; choose {DESCRIPTIONS}, or {FOLDER}")
+    names = {"train": "train", "validation": "valid", "test": "test"}
+    try:
+        return {part: read_text(find(folder, name)) for part, name in names.items()}
+    except OSError as error:
+        raise InputError(f"dataset: {error.filename}: {error.strerror}; make it readable") from error
+
+
+def normalised(line: str) -> str:
+    """Lower-cased words without punctuation and N for every number, as in the usual Penn Treebank."""
+    words: list[str] = re.findall(r"[a-z]+|[0-9][0-9.,]*", line.lower())
+    return " ".join("N" if word[0].isdigit() else word for word in words)
+
+
+def descriptions(validation_share: float) -> dict[str, str]:
+    """scikit-learn's descriptions of its data sets, some 6,600 tokens, by part."""
+    folder = resources.files("sklearn.datasets.descr")
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".rst")), key=lambda file: file.name)
+    lines = [normalised(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in lines if line]
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(lines))
+    test, rest = np.split(order, [round(TEST_SHARE * len(lines))])
+    held_out, kept = np.split(rest, [min(max(1, round(validation_share * len(rest))), len(rest) - 1)])
+    parts = {"train": kept, "validation": held_out, "test": test}
+    return {part: "\n".join(lines[index] for index in sorted(indices)) for part, indices in parts.items()}
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+
+def tokens(text: str) -> Iterator[str]:
+    """The words, and `END` after every line."""
+    for line in text.removesuffix("\n").split("\n"):
+        yield from line.split()
+        yield END
+
+
+def vocabulary(text: str) -> dict[str, int]:
+    """The index of each of a training text's most frequent words; 0 is `END`, 1 is `UNKNOWN`.
+
+    A word that occurs once is unknown, so that the model learns what to expect of unknown words;
+    unless the text has them marked already, as Penn Treebank and WikiText do.
+    """
+    counts = Counter(tokens(text))
+    least = 1 if UNKNOWN in counts else 2
+    frequent = (word for word, count in counts.most_common(VOCABULARY_LIMIT) if count >= least)
+    return {word: index for index, word in enumerate(dict.fromkeys((END, UNKNOWN, *frequent)))}
+
+
+def encode(text: str, known: Mapping[str, int]) -> Tensor:
+    """The indices of a text's tokens: int64 (N,)."""
+    unknown = known[UNKNOWN]
+    return torch.tensor([known.get(token, unknown) for token in tokens(text)])
+
+
+@dataclass(frozen=True)
+class Streams:
+    """A text cut into B consecutive pieces of T tokens, side by side: both (T, B).
+
+    A target is the token that follows its input. The text's first token follows the end of a line.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, text: Tensor, count: int) -> Streams:
+        """`count` streams of a text's tokens (N,); targets beyond its end are `IGNORED`."""
+        length = -(-len(text) // count)
+        missing = length * count - len(text)
+        inputs, targets = pad(text[:-1], (1, missing)), pad(text, (0, missing), value=IGNORED)  # index 0 is END
+        return cls(*(piece.view(count, length).t().contiguous() for piece in (inputs, targets)))
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens are predicted: the whole text."""
+        return int((self.targets != IGNORED).sum())
+
+    def chunks(self, first: int = BPTT) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of `first` steps, then of `BPTT` steps each."""
+        length = len(self.inputs)
+        for start, stop in pairwise([0, *range(first, length, BPTT), length]):
+            yield self.inputs[start:stop], self.targets[start:stop]
+
+
+# --- the model ----------------------------------------------------------------------------------
+
+
+class LanguageModel(nn.Module):
+    """Embedding, recurrent network, decoder; decoder and embedding share weights of the same shape.
+
+    `network.step_through` maps a sequence (T, B, inputs) and a state (None at first) to a sequence
+    (T, B, outputs) and the next state, nested tensors.
+    """
+
+    def __init__(self, network: Any, words: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, network.inputs)
+        self.network = network
+        self.decoder = nn.Linear(network.outputs, words)
+        nn.init.uniform_(self.embedding.weight, -INITIAL_RANGE, INITIAL_RANGE)
+        nn.init.uniform_(self.decoder.weight, -INITIAL_RANGE, INITIAL_RANGE)
+        nn.init.zeros_(self.decoder.bias)
+        if network.inputs == network.outputs:
+            self.decoder.weight = self.embedding.weight
+
+    def forward(self, indices: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Logits (T, B, words) of the tokens that follow (T, B), and the next state."""
+        output, state = self.network.step_through(self.embedding(indices), state)
+        return self.decoder(output), state
+
+
+def detach(state: Any) -> Any:
+    """Nested tuples or lists of tensors without their history."""
+    return state.detach() if isinstance(state, Tensor) else type(state)(map(detach, state))
+
+
+def losses(model: nn.Module, streams: Streams, first: int = BPTT) -> Iterator[tuple[Tensor, int]]:
+    """Each chunk's mean cross-entropy in nats and number of tokens; the state goes on to the next chunk."""
+    state = None
+    for inputs, targets in streams.chunks(first):
+        logits, state = model(inputs, state)
+        state = detach(state)
+        loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        yield loss, int((targets != IGNORED).sum())
+
+
+def perplexity(loss: float) -> float:
+    """Of a mean cross-entropy in nats; infinite where the training failed."""
+    return math.exp(loss) if loss < 700 else math.inf  # not-a-number is not less
+
+
+@dataclass(frozen=True)
+class LanguageModelling:
+    """A `Problem` of `stages.retrain`: the text in three parts, and how its next token is learnt."""
+
+    parts: Mapping[str, Streams]
+    words: int  # of the vocabulary
+    content: str
+    metric = "perplexity"
+
+    def model(self, network: nn.Module) -> LanguageModel:
+        """The model around a recurrent network, initialised from the global generator."""
+        return LanguageModel(network, self.words)
+
+    def train_epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> float:
+        """One pass over the text, which every `seed` cuts elsewhere: mean loss in nats."""
+        model.train()
+        total, streams = 0.0, self.parts["train"]
+        for loss, count in losses(model, streams, first=1 + seed % BPTT):
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+            optimizer.step()
+            total += loss.item() * count
+        return total / streams.tokens
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module, part: str) -> tuple[float, float]:
+        """Mean loss in nats, and perplexity."""
+        model.eval()
+        streams = self.parts[part]
+        loss = sum(loss.item() * count for loss, count in losses(model, streams)) / streams.tokens
+        return loss, perplexity(loss)
+
+
+def load(params: Params, device: torch.device) -> LanguageModelling:
+    """The text that `dataset` names: the descriptions, or a folder's files, which have their own validation part."""
+    named = params["dataset"] == DESCRIPTIONS
+    texts = descriptions(params["validation_share"]) if named else read_folder(Path(params["dataset"]))
+    known = vocabulary(texts["train"])
+    encoded = {part: encode(text, known) for part, text in texts.items()}
+    logger.info("%d words; %s", len(known), "; ".join(map(summary, encoded, encoded.values())))
+    return LanguageModelling(
+        parts={part: Streams.of(text.to(device), params["batch_size"]) for part, text in encoded.items()},
+        words=len(known),
+        content=hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def summary(part: str, encoded: Tensor) -> str:
+    """A phrase for the log."""
+    unknown = float((encoded == 1).double().mean())  # the index of UNKNOWN
+    return f"{part}: {len(encoded)} tokens, {100 * unknown:.1f} % unknown"

@@ -1,0 +1,76 @@
+"""How the searches went, and the retraining of what they found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stages.report.figures.style import BLACK, GREEN, PURPLE, RANDOM, RHO, SEARCHED, Rows, canvas, styled, to_svg
+from stages.support import artifacts
+
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "ageing_evolution": SEARCHED,
+    "random_search": RANDOM,
+    "nasi_fix": {"color": PURPLE, "linestyle": ":"},
+    "nasi_ada": {"color": GREEN, "linestyle": "-."},
+}
+
+
+@styled
+def task_search(trials: Rows) -> str:
+    """Each task's fitness in the order of evaluation, and the best so far (`TRIALS`)."""
+    figure = canvas(3.2)
+    axis = figure.add_subplot(xlabel="tasks evaluated", ylabel=f"fitness ({RHO})")
+    for generation, marker, style in (("initial", "o", RANDOM), ("child", "^", SEARCHED)):
+        own = [row for row in trials if row["generation"] == generation]
+        axis.scatter(
+            [row["trial"] + 1 for row in own],
+            [row["fitness"] for row in own],
+            s=16, marker=marker, color=style["color"], label=f"{generation} task",
+        )  # fmt: skip
+    order, best = [row["trial"] + 1 for row in trials], [row["best_fitness"] for row in trials]
+    axis.step(order, best, where="post", color=BLACK, label="best so far")
+    figure.legend(loc="outside lower center", ncols=3)
+    return to_svg(figure)
+
+
+def regrets(trajectory: Rows, algorithm: str) -> np.ndarray:
+    """Regret by seed and evaluation, (seeds, evaluations)."""
+    by_seed: dict[int, list[float]] = {}
+    for row in trajectory:
+        if row["algorithm"] == algorithm:
+            by_seed.setdefault(row["seed"], []).append(row["regret"])
+    return np.array(list(by_seed.values()))
+
+
+@styled
+def search(trajectory: Rows, target: str) -> str:
+    """Regret against evaluations: each algorithm's mean over seeds, and its range (`TRAJECTORY`)."""
+    figure = canvas(3.2)
+    axis = figure.add_subplot(xlabel="architectures scored", ylabel=f"regret ({artifacts.unit(target)})")
+    for algorithm in dict.fromkeys(row["algorithm"] for row in trajectory):
+        style = ALGORITHMS[algorithm]
+        regret = regrets(trajectory, algorithm)
+        evaluations = np.arange(1, regret.shape[1] + 1)
+        axis.plot(evaluations, regret.mean(0), label=algorithm.replace("_", " "), **style)
+        axis.fill_between(evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0)
+    axis.set_yscale("symlog", linthresh=0.1)  # logarithmic, but with a zero: the optimum
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.set_ylim(bottom=0)
+    figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)
+
+
+@styled
+def retrain(history: Rows) -> str:
+    """The validation score after each epoch, the found architecture against a random one (`HISTORY`)."""
+    figure = canvas(3.0)
+    score = history[0]["metric"].replace("accuracy_percent", "accuracy (%)")
+    axis = figure.add_subplot(xlabel="epoch", ylabel=f"validation {score}")
+    for role, style in (("found", SEARCHED), ("random", RANDOM)):
+        own = [row for row in history if row["role"] == role]
+        epochs = [row["epoch"] for row in own]
+        axis.plot(epochs, [row["validation_score"] for row in own], label=role, **style)
+    figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)

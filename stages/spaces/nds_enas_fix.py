@@ -1,8 +1,0 @@
-"""NDS's ENAS space with one width and depth."""
-
-from dataclasses import replace
-
-from stages.spaces.nds import designs
-from stages.spaces.nds.genotypes import FIXED_CIFAR10
-
-SPACE = replace(designs.ENAS, name="ENAS_fix-w-d", scales=(FIXED_CIFAR10,))

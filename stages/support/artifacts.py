@@ -1,0 +1,268 @@
+"""Every artifact's schema, in one place, checked when it is written and when it is read.
+
+Artifacts are byte-deterministic (fixed row order, no times, no host names) and appear whole or
+not at all: they are written under a temporary name and renamed. One alone is a measurement, which
+comes out differently each time: costs.parquet (`COSTS`), and with it the report that shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gennas.errors import InputError
+from gennas.files.atomic import atomic_write
+
+FORMAT_VERSION = b"2"
+
+
+def _schema(title: str, nullable: tuple[str, ...] = (), **columns: tuple[pa.DataType, str]) -> pa.Schema:
+    """A schema whose metadata carries the format version and each column's meaning."""
+    fields = [
+        pa.field(name, kind, nullable=name in nullable, metadata={"description": meaning})
+        for name, (kind, meaning) in columns.items()
+    ]
+    return pa.schema(fields, metadata={"artifact": title, "format_version": FORMAT_VERSION})
+
+
+_ARCHITECTURE = (pa.string(), "canonical id of the architecture")
+_SEED = (pa.int32(), "index of the repetition, from 0")
+
+BENCHMARK = _schema(
+    "benchmark",
+    nullable=("parameters",),
+    architecture=_ARCHITECTURE,
+    encoding=(
+        pa.list_(pa.field("item", pa.int8(), nullable=False)),
+        "integers that describe it; two architectures are as far apart as they differ in many of these",
+    ),
+    status=(pa.string(), "ok, or how its training failed"),
+    parameters=(pa.int64(), "trainable parameters, as the source states them"),
+    labelled=(pa.bool_(), "one of those that the paper's task search labelled"),
+)  # followed by one float64 column per target, null where it was not measured
+IMAGES = _schema(
+    "images",
+    pixels=(pa.binary(), "one RGB image, uint8, height x width x 3, row-major"),
+    height=(pa.int32(), "pixels"),
+    width=(pa.int32(), "pixels"),
+)
+ARCHITECTURES = _schema(
+    "architectures",
+    role=(pa.string(), "label: its accuracy may be used by the task search and by fits; evaluate: never"),
+    position=(pa.int32(), "rank in the seeded permutation of its role, from 0; a sample is a prefix"),
+    architecture=_ARCHITECTURE,
+)
+SCORES = _schema(
+    "scores",
+    proxy=(pa.string(), "name of the proxy in params.yaml"),
+    seed=_SEED,
+    position=(pa.int32(), "rank in the sample"),
+    architecture=_ARCHITECTURE,
+    score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
+    status=(pa.string(), "ok; or why there is no score: diverged, undefined, timed out, crashed"),
+    losses=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "training loss at each iteration"),
+)
+CORRELATION = _schema(
+    "correlation",
+    proxy=(pa.string(), "name of the proxy"),
+    target=(pa.string(), "column of the benchmark that the scores are compared with"),
+    seeds=(pa.string(), "one seed's index, or 'mean': the scores averaged over all seeds"),
+    architectures=(pa.int32(), "n, the number of architectures compared: those whose target is known"),
+    failed=(pa.int32(), "how many of them have no score: diverged, undefined, timed out or crashed (ranked last)"),
+    spearman_rho=(pa.float64(), "Spearman's rank correlation between score and quality; see `orientation`"),
+    rho_low=(pa.float64(), "lower end of rho's 95 % interval over architectures"),
+    rho_high=(pa.float64(), "upper end"),
+    kendall_tau=(pa.float64(), "Kendall's tau-b"),
+    top_share=(pa.float64(), "share of the true top 5 % found in the predicted top 10 %"),
+)
+PROXY_CORRELATION = _schema(
+    "proxy correlation",
+    proxy=(pa.string(), "name of a proxy; each pair of proxies is there once"),
+    other=(pa.string(), "name of another"),
+    spearman_rho=(pa.float64(), "Spearman's rank correlation between their mean scores"),
+    architectures=(pa.int32(), "n, the number of architectures; those without a score rank last"),
+)
+COSTS = _schema(
+    "costs",
+    proxy=(pa.string(), "name of the proxy"),
+    architectures=(pa.int32(), "how many were scored in each round"),
+    rounds=(pa.int32(), "how many were timed, after one that was not"),
+    seconds=(pa.float64(), "seconds per architecture and repetition: the median of the rounds"),
+    seconds_low=(pa.float64(), "the least of them"),
+    seconds_high=(pa.float64(), "the most"),
+)
+CONVERGENCE = _schema(
+    "convergence",
+    proxy=(pa.string(), "name of the proxy"),
+    target=(pa.string(), "column of the benchmark"),
+    iteration=(pa.int32(), "training iterations done"),
+    spearman_rho=(pa.float64(), "rho of the negated training loss at that iteration, averaged over seeds"),
+)
+TRIALS = _schema(
+    "trials",
+    trial=(pa.int32(), "order of evaluation, from 0"),
+    generation=(pa.string(), "initial: drawn at random; child: mutated"),
+    fitness=(pa.float64(), "rho on the labelled architectures"),
+    best_fitness=(pa.float64(), "best fitness so far"),
+    task=(pa.string(), "the task, as JSON"),
+)
+TRAJECTORY = _schema(
+    "trajectory",
+    algorithm=(pa.string(), "ageing_evolution, random_search, nasi_fix or nasi_ada"),
+    seed=_SEED,
+    evaluation=(pa.int32(), "proxy evaluations done, from 1; steps of NASI"),
+    architecture=_ARCHITECTURE,
+    score=(pa.float64(), "its score; the trace norm of NASI's supernet"),
+    best_architecture=(pa.string(), "the answer so far: the best-scored architecture; of NASI, what its logits prefer"),
+    best_value=(pa.float64(), "its true value of the target"),
+    best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
+    regret=(pa.float64(), "how far that is from the benchmark's best value, in the target's unit"),
+)
+HISTORY = _schema(
+    "history",
+    role=(pa.string(), "found: the search's answer; random: an architecture of the sample"),
+    epoch=(pa.int32(), "from 1"),
+    learning_rate=(pa.float64(), "at the epoch's start"),
+    train_loss=(pa.float64(), "cross-entropy in nats, mean over the epoch; not finite if the training failed"),
+    validation_loss=(pa.float64(), "after the epoch"),
+    metric=(pa.string(), "what validation_score is: accuracy_percent or perplexity"),
+    validation_score=(pa.float64(), "after the epoch; more accuracy is better, less perplexity"),
+)
+
+
+_NUMBER, _COUNT, _TEXT = {"type": ["number", "null"]}, {"type": "integer", "minimum": 1}, {"type": "string"}
+
+
+def _document(**properties: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema of an object that has these properties, and maybe more."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+#: best.json: the search's answer; what is not finite is null.
+BEST = _document(
+    architecture=_TEXT, target=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
+    evaluations=_COUNT, finalists=_COUNT,
+)  # fmt: skip
+_PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
+#: retrain/metrics.json: what the real training reached.
+RETRAINED = _document(dataset=_TEXT, metric={"enum": ["perplexity", "accuracy_percent"]}) | {
+    "if": {"properties": {"metric": {"const": "perplexity"}}},
+    "then": _document(found=_PERPLEXITY, random=_PERPLEXITY),
+    "else": _document(found=_ACCURACY, random=_ACCURACY),
+}
+
+#: Rows per row group. A reader who wants one proxy, or a run of positions, skips the groups without it.
+ROW_GROUP = 2048
+
+
+def _check(table: pa.Table, schema: pa.Schema, path: Path) -> None:
+    """Compare names and types; only a benchmark may have further columns, all of them float64."""
+    found = {field.name: field.type for field in table.schema}
+    wanted = {field.name: field.type for field in schema}
+    extra = {name: kind for name, kind in found.items() if name not in wanted}
+    wrong = [name for name, kind in wanted.items() if found.get(name) != kind]
+    if schema is not BENCHMARK:
+        wrong += extra
+    wrong += [name for name, kind in extra.items() if kind != pa.float64()]
+    if wrong:
+        title = schema.metadata[b"artifact"].decode()
+        raise InputError(f"{path}: column {wrong[0]!r} does not fit the {title} schema; delete the file and re-run")
+    unknown = [name for name in wanted if table[name].null_count and not schema.field(name).nullable]
+    if unknown:
+        raise InputError(f"{path}: column {unknown[0]!r} has gaps; delete the file and re-run")
+
+
+def _one_nan(column: pa.Array) -> pa.Array:
+    """A column with one NaN: there are many, and which of them a computation ends with is chance."""
+    if pa.types.is_list(column.type):
+        return pa.ListArray.from_arrays(column.offsets, _one_nan(column.values), column.type, mask=column.is_null())
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(math.nan, column.type), column)
+    return column
+
+
+def write_parquet(table: pa.Table, schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a table under its schema; `metadata` adds provenance, such as software versions."""
+    _check(table, schema, path)
+    fields = [schema.field(f.name) if f.name in schema.names else f for f in table.schema]
+    full = pa.schema(fields, metadata={**schema.metadata, **(metadata or {})})
+    with atomic_write(path) as temporary:
+        rows = pa.table([_one_nan(column.combine_chunks()) for column in table.columns], schema=full)
+        pq.write_table(rows, temporary, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
+
+
+def row(schema: pa.Schema, *values: Any) -> dict[str, Any]:
+    """A row of a table, from its values in the order of the columns."""
+    return dict(zip(schema.names, values, strict=True))
+
+
+def write_rows(
+    rows: list[dict[str, Any]], schema: pa.Schema, path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """`write_parquet` for a list of rows."""
+    write_parquet(pa.Table.from_pylist(rows, schema=schema), schema, path, metadata)
+
+
+def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table and check it against its schema."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; run the stage that writes it")
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        table.validate(full=True)  # such as strings that are no UTF-8
+    except (OSError, ValueError, pa.ArrowException) as error:  # a column's name can be no UTF-8
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and re-run") from error
+    _check(table, schema, path)
+    if (table.schema.metadata or {}).get(b"format_version") != FORMAT_VERSION:
+        raise InputError(f"{path}: written in another format than this version's; delete the file and re-run")
+    return table
+
+
+def target_columns(benchmark: pa.Table) -> list[str]:
+    """The benchmark's target columns; a measurement's uncertainty is no target."""
+    columns = (name for name in benchmark.column_names if name not in BENCHMARK.names)
+    return [name for name in columns if not name.endswith("_uncertainty_percent")]
+
+
+def orientation(target: str) -> int:
+    """1 for a target of which more is better, an accuracy in percent; -1 for a log-perplexity in nats.
+
+    The quality of an architecture is its target times this.
+    """
+    return -1 if target.endswith("_log_perplexity") else 1
+
+
+def unit(target: str) -> str:
+    """The unit of a target, for people."""
+    return "nats" if target.endswith("_log_perplexity") else "%"
+
+
+def quantity(target: str) -> str:
+    """What a target is, for people."""
+    return "log-perplexity" if target.endswith("_log_perplexity") else "accuracy"
+
+
+def check_target(benchmark: pa.Table, target: str, path: Path) -> None:
+    """Raise an InputError unless the benchmark has the target."""
+    targets = target_columns(benchmark)
+    if target not in targets:
+        raise InputError(f"{path}: no target {target!r}; this source has {', '.join(targets)}")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text artifact (JSON, YAML, CSV, HTML)."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write JSON with a stable layout."""
+    write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", path)

@@ -1,0 +1,50 @@
+"""What the benchmark says of the architectures that a search found."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from typing import Any
+
+from gennas.errors import InputError
+from stages.support import artifacts
+
+
+class Truth:
+    """What the benchmark says of an architecture."""
+
+    def __init__(self, values: dict[str, float], target: str) -> None:
+        self.values = values
+        self.sign = artifacts.orientation(target)
+        self.sorted = sorted(self.sign * value for value in values.values())
+
+    def of(self, architecture: str) -> tuple[float, int, float]:
+        """The target, the rank from 1 (equals share the best), the regret against the optimum."""
+        if architecture not in self.values:
+            raise InputError(
+                f"params.yaml: search_architecture.over: the benchmark did not train {architecture}; search the table"
+            )
+        quality = self.sign * self.values[architecture]
+        rank = len(self.sorted) - bisect_right(self.sorted, quality) + 1
+        return self.values[architecture], rank, self.sorted[-1] - quality
+
+
+def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[str, Any]:
+    """best.json: the architecture found, and how good it is."""
+    value, rank, regret = truth.of(architecture)
+    finite = {
+        name: round(number, 6) if math.isfinite(number) else None
+        for name, number in (("score", score), ("value", value), ("regret", regret))
+    }
+    return {
+        "architecture": architecture, "target": target, "rank": rank, "benchmark_size": len(truth.values), **finite,
+    }  # fmt: skip
+
+
+def regret_csv(rows: list[dict[str, Any]]) -> str:
+    """Regret after each evaluation, averaged over seeds, one line per algorithm and evaluation."""
+    regrets: dict[tuple[str, int], list[float]] = {}
+    for row in rows:
+        regrets.setdefault((row["algorithm"], row["evaluation"]), []).append(row["regret"])
+    lines = [f"{name},{step},{sum(values) / len(values):.4f}" for (name, step), values in regrets.items()]
+    return "\n".join(["algorithm,evaluation,regret", *lines, ""])

@@ -1,0 +1,31 @@
+"""What the tests of several spaces do with a network, and of several stages with a search's answer."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stages.support import artifacts
+
+
+def train_one_step(network: nn.Module, inputs: Tensor) -> dict[str, Tensor | None]:
+    """Each parameter's gradient, after a step that left the outputs finite and changed them."""
+    before = outputs(network, inputs)
+    sum(output.square().mean() for output in before).backward()
+    torch.optim.SGD(network.parameters(), lr=0.01).step()
+    after = outputs(network, inputs)
+    assert all(output.isfinite().all() for output in after)
+    assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    return {name: parameter.grad for name, parameter in network.named_parameters()}
+
+
+def write_answer(path: Path, architecture: str, **said: float) -> None:
+    """A best.json."""
+    judged = {"value": 90.0, "regret": 1.0, "rank": 3, "benchmark_size": 10, "evaluations": 6, "finalists": 2, **said}
+    artifacts.write_json({"architecture": architecture, "target": "cifar10_accuracy_percent", **judged}, path)
+
+
+def outputs(network: nn.Module, inputs: Tensor) -> list[Tensor]:
+    """The features of a network of images, or the one output of a recurrent one."""
+    found = network(inputs)
+    return found if isinstance(found, list) else [found]

@@ -1,0 +1,162 @@
+"""The numbers of the headline against independent sources and by hand."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from gennas.errors import InputError
+from gennas.stats import spearman
+from stages import correlate
+from stages.support import artifacts
+from stages.support.scores import by_proxy
+from stages.support.truth import Truth
+
+values = st.lists(st.integers(-5, 5), min_size=3, max_size=30)
+
+
+@given(st.data(), values)
+def test_spearman_is_scipys(data, x):
+    y = data.draw(st.lists(st.integers(-5, 5), min_size=len(x), max_size=len(x)))
+    if len(set(x)) > 1 and len(set(y)) > 1:
+        assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    else:
+        assert math.isnan(spearman(x, y))
+
+
+def test_a_backwards_ranking_has_a_negative_rho():
+    assert spearman([1, 2, 3, 4], [4, 3, 2, 1]) == -1
+    assert spearman([-math.inf, 2, 3, 4], [1, 2, 3, 4]) == 1  # a diverged training ranks last
+
+
+def test_top_share_by_hand():
+    accuracies = np.arange(40.0)  # best 5 %: 38, 39; predicted best 10 %: four
+    scores = accuracies.copy()
+    assert correlate.top_share(scores, accuracies) == 1
+    scores[38] = -1
+    assert correlate.top_share(scores, accuracies) == 0.5
+    assert correlate.top_share(-accuracies, accuracies) == 0
+
+
+def test_the_interval_holds_rho_and_narrows_with_n():
+    rng = np.random.default_rng(0)
+    widths = []
+    for n in (30, 300):
+        x = rng.normal(size=n)
+        y = x + rng.normal(size=n)
+        low, high = correlate.interval(x, y, 0)
+        assert low < spearman(x, y) < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_of_many_architectures_the_interval_is_the_bootstraps_without_its_cost(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=correlate.MANY + 1)
+    for noise in (0.3, 3):
+        y = x + noise * rng.normal(size=len(x))
+        closed = correlate.interval(x, y, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(correlate, "MANY", len(x))
+            assert correlate.interval(x, y, 0) == pytest.approx(closed, abs=0.006)
+    assert correlate.interval(x, x, 0) == (1, 1)
+    assert np.isnan(correlate.interval(x, np.zeros_like(x), 0)).all()
+
+
+@pytest.fixture
+def tables():
+    """Twelve architectures; `good` ranks them perfectly in both seeds, `flat` not at all."""
+    ids = [f"a{i}" for i in range(12)]
+    benchmark = pa.table(
+        {
+            "architecture": ids,
+            "encoding": [[0]] * 12,
+            "status": ["ok"] * 12,
+            "parameters": pa.nulls(12, pa.int64()),
+            "labelled": [False] * 12,
+            "x_percent": np.arange(12.0),
+            "y_percent": -np.arange(12.0),
+            "z_log_perplexity": [None, None, math.inf, *np.linspace(6, 5, 9)],
+        }
+    )
+    rows = [
+        ("good", seed, i, a, float(i), "ok", [12.0 - i, -float(i)]) for seed in (0, 1) for i, a in enumerate(ids)
+    ] + [("flat", 0, i, a, 1.0, "ok", []) for i, a in enumerate(ids)]
+    scores = [dict(zip(artifacts.SCORES.names, row, strict=True)) for row in rows]
+    return by_proxy(pa.Table.from_pylist(scores, schema=artifacts.SCORES)), benchmark
+
+
+def test_correlations_per_seed_and_on_the_mean_for_every_target(tables):
+    rows = correlate.correlations(*tables, seed=0)
+    good = {(r["target"], r["seeds"]): r["spearman_rho"] for r in rows if r["proxy"] == "good"}
+    assert good == {
+        (target, seeds): pytest.approx(sign)
+        for target, sign in (("x_percent", 1), ("y_percent", -1), ("z_log_perplexity", 1))
+        for seeds in ("0", "1", "mean")
+    }
+    assert {(r["target"], r["architectures"]) for r in rows} == {
+        ("x_percent", 12),
+        ("y_percent", 12),
+        ("z_log_perplexity", 10),  # a failed training ranks last; where nothing was measured, nothing is compared
+    }
+
+
+def test_a_proxy_that_tells_nothing_apart_has_no_rho(tables):
+    metrics = correlate.headline(correlate.correlations(*tables, seed=0), "x_percent")
+    assert metrics["flat"]["spearman_rho"] is None
+    assert metrics["good"]["spearman_rho"] == 1
+
+
+def test_proxies_are_compared_in_pairs():
+    """On their mean scores, against scipy; one without a score ranks last."""
+    rng = np.random.default_rng(0)
+    scores = {"one": rng.normal(size=(2, 9)), "two": rng.normal(size=(1, 9)), "three": rng.normal(size=(1, 9))}
+    scores["one"][1, 4] = -np.inf
+    rows = [
+        dict(zip(artifacts.SCORES.names, (proxy, seed, i, f"a{i}", score, "ok", []), strict=True))
+        for proxy, matrix in scores.items()
+        for seed, row in enumerate(matrix)
+        for i, score in enumerate(row.tolist())
+    ]
+    found = correlate.proxy_correlations(by_proxy(pa.Table.from_pylist(rows, schema=artifacts.SCORES)))
+    assert [(row["proxy"], row["other"]) for row in found] == [("one", "two"), ("one", "three"), ("two", "three")]
+    for row in found:
+        x, y = (np.maximum(scores[row[name]].mean(axis=0), -99) for name in ("proxy", "other"))
+        assert row["spearman_rho"] == pytest.approx(spearmanr(x, y).statistic) and row["architectures"] == 9
+
+
+def test_convergence_has_one_rho_per_iteration(tables):
+    rows = correlate.convergence(*tables, "x_percent")
+    assert [(r["proxy"], r["iteration"], round(r["spearman_rho"], 6)) for r in rows] == [
+        ("good", 1, 1.0),
+        ("good", 2, 1.0),
+    ]
+
+
+def test_rank_and_regret_with_ties():
+    truth = Truth({"a": 90.0, "b": 94.0, "c": 94.0, "d": 80.0}, "x_percent")
+    assert truth.of("b") == (94.0, 1, 0.0)
+    assert truth.of("a") == (90.0, 3, 4.0)
+    assert truth.of("d") == (80.0, 4, 14.0)
+    with pytest.raises(InputError, match=r"over.*did not train e;"):
+        truth.of("e")
+
+
+def test_less_perplexity_is_better():
+    truth = Truth({"a": 4.5, "b": 4.25, "c": math.inf}, "x_log_perplexity")
+    assert truth.of("b") == (4.25, 1, 0.0)
+    assert truth.of("a") == (4.5, 2, 0.25)
+    assert truth.of("c") == (math.inf, 3, math.inf)
+
+
+def test_failed_trainings_rank_last_and_keep_their_target():
+    """Of five cells three failed: rho is over all five, and the primary target is not lost."""
+    ids = [f"cell-{i}" for i in range(5)]
+    benchmark = pa.table({"architecture": ids, "text_log_perplexity": [4.0, 5.0, np.inf, np.inf, np.inf]})
+    quality = correlate.read_targets(benchmark, ids)["text_log_perplexity"]
+    assert quality.tolist() == [-4.0, -5.0, -np.inf, -np.inf, -np.inf]
+    assert correlate.agreement(np.array([5.0, 4.0, 3.0, 2.0, 1.0]), quality, 0)[2] == pytest.approx(0.894, abs=1e-3)

@@ -1,0 +1,1 @@
+"""The Snakemake workflow: rules, profiles, schemas, and the bridge to DVC."""
