@@ -2,6 +2,7 @@
 
 from gennas.spaces.common.nds.genotypes import CellSpace
 
+DECLARATION = {"family": "images"}
 SPACE = CellSpace(
     "NASNet",
     operations=(

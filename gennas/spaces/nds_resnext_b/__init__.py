@@ -2,6 +2,7 @@
 
 from gennas.spaces.common.nds.anynet import AnyNetSpace
 
+DECLARATION = {"family": "images"}
 SPACE = AnyNetSpace(
     "ResNeXt-B",
     "res_bottleneck_block",

@@ -6,6 +6,7 @@ from what is published of the trained networks.
 
 from gennas.spaces.common.nds.anynet import AnyNetSpace
 
+DECLARATION = {"family": "images"}
 SPACE = AnyNetSpace(
     "ResNet",
     "res_basic_block",

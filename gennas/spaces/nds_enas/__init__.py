@@ -2,4 +2,5 @@
 
 from gennas.spaces.common.nds import designs
 
+DECLARATION = {"family": "images"}
 SPACE = designs.ENAS
