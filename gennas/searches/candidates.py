@@ -81,7 +81,8 @@ class OfTable:
         """The rows nearest to another one; among equally distant ones, chance decides which count."""
         distance = (self.encodings != self.encodings[row]).sum(axis=1)  # (N,)
         order = np.lexsort((rng.random(len(distance)), distance))
-        return order[order != row][:NEIGHBOURS]
+        nearest: np.ndarray = order[order != row][:NEIGHBOURS]
+        return nearest
 
     def mutate(self, candidate: int, rng: np.random.Generator) -> int:
         """One of the nearest rows."""

@@ -27,19 +27,22 @@ def fronts(scores: Sequence[Scores]) -> list[int]:
 
 
 def crowding(scores: Sequence[Scores]) -> list[float]:
-    """How far the neighbours of each are along the objectives, infinite at either end.
+    """How far the neighbours of each are apart along the objectives, infinite at either end.
 
-    Source: Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE TEC 2002, section III.B;
-    by rank instead of by value, which what has no score (-inf) would make undefined.
+    Source: Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE TEC 2002, section III.B.
+    What has no score (-inf) counts as the worst of those that have one.
     """
     values = np.array(scores)  # (n, objectives)
     total = np.zeros(len(values))
     for column in values.T:
+        finite = column[np.isfinite(column)]
+        if len(finite):
+            column = column.clip(finite.min(), finite.max())
         order = np.argsort(column, kind="stable")
-        ranks = np.unique(column, return_inverse=True)[1][order].astype(float)
+        if spread := np.ptp(column[order]):
+            total[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / spread
         total[order[[0, -1]]] = np.inf
-        total[order[1:-1]] += ranks[2:] - ranks[:-2]
-    return total.tolist()
+    return [float(one) for one in total]
 
 
 def best(scores: Sequence[Scores]) -> int:
