@@ -7,8 +7,10 @@ neither the order nor the company in which architectures come changes what it sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from gennas.searches.base import Scores
 from gennas.searches.halving import Halving
 from gennas.stats import rank_among
 from stages.support import scores as tables
-from stages.support.workers import Scorer, Workers
+from stages.support.inputs import Scorer, make_scorer, read_images, read_quality, read_task
+from stages.support.workers import Workers
 
 
 class Objective:
@@ -135,22 +138,52 @@ class Objectives:
 
 @dataclass(frozen=True)
 class Sources:
-    """What objectives are made from. `make` reads the specifications of `stages.support.scorers`."""
+    """What objectives are made from; each file is read when one needs it."""
 
-    workers: Workers
-    scorer: Callable[[Mapping[str, Any], int], Scorer]  # of a proxy and a repetition
-    quality: Mapping[str, float]
+    space: str
+    seed: int
+    target: str
+    benchmark: Sequence[Path]
+    images: Sequence[Path]
     sample: Sequence[Path]  # scores of the evaluated sample
-    labelled: Sequence[Path]  # and of the labelled architectures
+    labelled: Sequence[Path]  # scores of the labelled architectures
 
-    def make(self, given: Mapping[str, Any], repetition: int = 0, halving: Halving | None = None) -> Objective:
-        """The objective of a specification."""
+    @cached_property
+    def quality(self) -> Mapping[str, float]:
+        """The ground truth, higher being better."""
+        return read_quality(self.benchmark[0], self.target)
+
+    @cached_property
+    def pictures(self) -> np.ndarray:
+        """The unlabelled images."""
+        return read_images(self.images[0])
+
+    def scorer(self, given: Mapping[str, Any], repetition: int) -> Scorer:
+        """A repetition of a proxy."""
+        task = read_task(Path(given["task"])) if "task" in given else None
+        return make_scorer(given, self.space, self.pictures, self.seed, repetition, task)
+
+    def make(
+        self, given: Mapping[str, Any], workers: Workers, repetition: int = 0, halving: Halving | None = None
+    ) -> Objective:
+        """The objective of a specification of `stages.support.scorers`."""
         if "benchmark" in given:
             return by_benchmark(self.quality)
         if "proxy" in given:
-            return by_proxy(self.workers, self.scorer(given["proxy"], repetition), halving)
+            return by_proxy(workers, self.scorer(given["proxy"], repetition), halving)
         members = given["members"]
-        labelled = self.labelled if given["labels"] else []
-        reference = read_reference(list(members), self.sample, labelled, self.quality)
-        each = [by_proxy(self.workers, self.scorer(member, repetition)) for member in members.values()]
+        quality, labelled = (self.quality, self.labelled) if given["labels"] else ({}, [])
+        reference = read_reference(list(members), self.sample, labelled, quality)
+        each = [by_proxy(workers, self.scorer(member, repetition)) for member in members.values()]
         return by_aggregate(given["aggregate"], each, reference)
+
+
+@contextmanager
+def open_workers(count: int, given: Sequence[Mapping[str, Any]]) -> Iterator[Workers]:
+    """Workers, which are started only if there is an objective that computes something."""
+    workers = Workers(count)
+    if all("benchmark" in one for one in given):
+        yield workers
+    else:
+        with workers:
+            yield workers
