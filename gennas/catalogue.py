@@ -2,7 +2,7 @@
 
 A plug-in is a module with a literal `DECLARATION` at its top, which is read from the source, not by importing: torch
 takes seconds to import, and a workflow has to know what there is before it starts anything. A room is a folder of
-`gennas`; its plug-ins are found by their file's name (a search space by its folder's), so that adding one edits no list.
+`gennas`; its plug-ins are found by their file's name (a space by its folder's), so that adding one edits no list.
 """
 
 from __future__ import annotations

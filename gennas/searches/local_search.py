@@ -69,6 +69,4 @@ class LocalSearch(Generic[Candidate]):
 def run(context: SearchContext) -> Iterator[Step]:
     """Climb."""
     candidates = context.candidates
-    return driver.search(
-        LocalSearch(context.rng, candidates.draw, candidates.neighbours, candidates.to_id), context
-    )
+    return driver.search(LocalSearch(context.rng, candidates.draw, candidates.neighbours, candidates.to_id), context)

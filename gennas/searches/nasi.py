@@ -12,8 +12,8 @@ on a batch of its own, noise with random labels, in a network as it is initialis
     1 / T * sum over t of G_t / max(||G_1||, ..., ||G_t||)          (18)
 
 and the answer is the operation of the largest one on every edge. nu is the paper's constraint: a kernel beyond it needs
-too small a learning rate. It is a constant (the paper's NASI-FIX), or the mean of the trace norms so far (NASI-ADA, which
-the paper adapts by a rule of its appendix B.1). In the DARTS space the paper takes T = 100, batches of 64, mu = 2,
+too small a learning rate. It is a constant (the paper's NASI-FIX), or the mean of the trace norms so far (NASI-ADA,
+which the paper adapts by a rule of its appendix B.1). In the DARTS space the paper takes T = 100, batches of 64, mu = 2,
 and nu = 100 or, adaptively, 500 at first.
 """
 
@@ -27,11 +27,11 @@ from typing import Any
 import torch
 from torch.nn.functional import gumbel_softmax
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import CLASSES, draw_noise
 from gennas.proxies.nasi import trace_norm
 from gennas.searches.base import SearchContext, Step
 from gennas.seeds import derive_seed
-from gennas.training.classification import Classifier
 
 DECLARATION = {
     "scores": False,
@@ -60,7 +60,7 @@ def search(context: SearchContext) -> Iterator[tuple[Any, float, Any]]:
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "batches"))
     backbone = context.supernet()
     network = Classifier(backbone, CLASSES).to(context.device).train()
-    shape = protocol["batch_size"], 3, protocol["resolution"], protocol["resolution"]
+    shape = protocol.batch_size, 3, protocol.side, protocol.side
     total, largest = torch.zeros(backbone.choices.shape), torch.finfo().tiny  # (edges, operations)
     traces: list[float] = []
     for _ in range(options["steps"]):

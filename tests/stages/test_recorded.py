@@ -21,7 +21,9 @@ def rows(study: Study, name: str) -> list[dict]:
 
 
 def test_scores_and_aggregates(finished):
-    scores = {f"{row['proxy']} {row['seed']} {row['position']}": row["score"] for row in rows(finished, "scores.parquet")}
+    scores = {
+        f"{row['proxy']} {row['seed']} {row['position']}": row["score"] for row in rows(finished, "scores.parquet")
+    }
     aggregates = {f"{row['proxy']} {row['position']}": row["score"] for row in rows(finished, "aggregates.parquet")}
     assert scores == pytest.approx(RECORDED["scores"], rel=1e-6)
     assert aggregates == pytest.approx(RECORDED["aggregates"], rel=1e-6)

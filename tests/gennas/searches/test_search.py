@@ -13,7 +13,6 @@ from gennas.searches.base import SearchContext
 from gennas.searches.candidates import NEIGHBOURS, OfSpace, OfTable
 from gennas.searches.driver import ask_tell
 from gennas.searches.halving import Halving
-from gennas.searches.random_search import RandomSearch
 from gennas.spaces import nasbench201
 
 #: Searches that score architectures, with options; a new one adds a line.
