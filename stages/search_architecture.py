@@ -133,15 +133,16 @@ def run_searches(
             yield from trajectory_rows(algorithm, run_seed, steps, truth)
 
 
-def run_nasi(args: argparse.Namespace, space: Space, truth: Truth) -> Iterator[dict[str, Any]]:
+def run_nasi(args: argparse.Namespace, truth: Truth) -> Iterator[dict[str, Any]]:
     """Every run of NASI's variants, which do without scores."""
     from gennas.searches import nasi  # imports torch, which takes seconds
 
     params, device = args.params["nasi"], prepare()
+    space, supernet = spaces.load(args.space), spaces.load_supernet(args.space)
     for variant in nasi.VARIANTS:
         for run_seed in range(args.params["seeds"]):
             seed = derive_seed(args.seed, "search_architecture", variant, run_seed)
-            steps = nasi.search(variant, space, args.protocols[params["protocol"]], params, seed, device)
+            steps = nasi.search(variant, supernet, args.protocols[params["protocol"]], params, seed, device)
             named = ((space.to_id(drawn), value, space.to_id(best)) for drawn, value, best in steps)
             shown = track(named, f"{variant} {run_seed}", params["steps"], unit="step")
             yield from trajectory_rows(variant, run_seed, shown, truth)
@@ -183,7 +184,7 @@ def main(args: argparse.Namespace) -> None:
     params, space = args.params, spaces.load(args.space)
     protocol, finals = args.protocols[params["protocol"]], params["finals"]
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
-    truth = Truth(study.read_truth(args.benchmark, args.target), args.target)
+    truth = study.read_truth(args.benchmark, args.target)
     searched = candidates(params["over"], space, benchmark.filter(pc.is_valid(benchmark[args.target])))
     images, task = study.read_images(args.images), study.read_task(args.task)
 
@@ -192,7 +193,7 @@ def main(args: argparse.Namespace) -> None:
         rows = [*run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)]
         best = answer(*best_of_finals(rows, workers, scorer, args.protocols, finals), truth, args.target)
     if "nasi" in params:
-        rows += run_nasi(args, space, truth)
+        rows += run_nasi(args, truth)
     best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
     artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, workers.made_with)
     artifacts.write_text(regret_csv(rows), args.regret)

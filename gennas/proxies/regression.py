@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from gennas import spaces
 from gennas.regression import images, packed, sequences
 from gennas.regression.genes import check_family
 from gennas.regression.training import MEMORY_FORMAT, Task, train
@@ -30,9 +29,9 @@ def draw_task(context: Context) -> Task:
     """
     if context.task is None:
         raise ValueError("the regression proxy needs a task")
-    check_family(context.task, spaces.family(context.space))
+    check_family(context.task, context.space.FAMILY)
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
-    domain = DOMAINS[spaces.family(context.space)]
+    domain = DOMAINS[context.space.FAMILY]
     inputs, targets = domain.draw(context.task, context, generator)
     noise = draw_noise(context.task["noise"], (context.protocol["iterations"] + 1, *inputs.shape), generator)
 
@@ -59,7 +58,7 @@ def build(context: Context, architecture: Any) -> nn.Module:
     touch the GPU's.
     """
     torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
-    domain = DOMAINS[spaces.family(context.space)]
+    domain = DOMAINS[context.space.FAMILY]
     network: nn.Module = domain.network(context.task, context, architecture)
     return network
 

@@ -16,7 +16,6 @@ from jsonschema.exceptions import best_match
 
 from gennas.errors import InputError
 from gennas.files.documents import violations
-from gennas.spaces import Family
 
 STAGES = ("stage_1", "stage_2", "stage_3")  # of images
 ENDS = ("input", "target")  # of sequences
@@ -69,7 +68,7 @@ def _signals(names: tuple[str, ...], bases: tuple[str, ...], per_sample: dict[st
 
 _NOISE = _object(kind={"enum": list(NOISE_KINDS)}, level={"type": "number", "minimum": 0})
 _FACTOR = {"type": "number", "exclusiveMinimum": 0, "maximum": 2.5}  # times 256 channels: what signals are drawn for
-TASK_SCHEMAS: Mapping[Family, dict[str, Any]] = {
+TASK_SCHEMAS: Mapping[str, dict[str, Any]] = {
     "images": _object(
         noise=_NOISE,
         channel_factors={"type": "array", "minItems": len(STAGES), "maxItems": len(STAGES), "items": _FACTOR},
@@ -83,12 +82,12 @@ TASK_SCHEMAS: Mapping[Family, dict[str, Any]] = {
 }
 
 
-def family(task: Any) -> Family:
+def family(task: Any) -> str:
     """The family of a task, by what it holds."""
     return "sequences" if isinstance(task, Mapping) and "dimension" in task else "images"
 
 
-def check_family(task: Mapping[str, Any], wanted: Family) -> None:
+def check_family(task: Mapping[str, Any], wanted: str) -> None:
     """Raise an InputError of one line unless the task is of the wanted family."""
     if family(task) != wanted:
         raise InputError(
@@ -116,7 +115,7 @@ def draw_signal(basis: str, rng: np.random.Generator, shared: bool) -> dict[str,
     return {**signal, "per_sample": bool(rng.integers(2)) if shared else True}
 
 
-def random_task(rng: np.random.Generator, family: Family = "images") -> dict[str, Any]:
+def random_task(rng: np.random.Generator, family: str = "images") -> dict[str, Any]:
     """Every gene drawn anew."""
     blank: dict[str, Any] = {"noise": {"kind": "uniform", "level": 0.0}}
     if family == "images":

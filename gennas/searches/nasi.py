@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -36,16 +36,21 @@ VARIANTS = ("nasi_fix", "nasi_ada")
 
 
 def search(
-    variant: str, space: Any, protocol: Mapping[str, Any], params: Mapping[str, Any], seed: int, device: torch.device
+    variant: str,
+    supernet: Callable[[float, float], Any],
+    protocol: Mapping[str, Any],
+    params: Mapping[str, Any],
+    seed: int,
+    device: torch.device,
 ) -> Iterator[tuple[Any, float, Any]]:
     """Yield for each step: the architecture that was drawn, its trace norm, and the answer so far.
 
-    `params` has `steps`, `mu` and, for `nasi_fix`, `nu`. The space is one that has a `supernet`. A trace or a gradient
-    that is not finite counts for nothing.
+    `params` has `steps`, `mu` and, for `nasi_fix`, `nu`. `supernet` builds that of a space, of a width
+    and a depth (`gennas.spaces.load_supernet`). A trace or a gradient that is not finite counts for nothing.
     """
     torch.default_generator.manual_seed(derive_seed(seed, "weights"))  # of the networks, and of the Gumbel noise
     generator = torch.Generator().manual_seed(derive_seed(seed, "batches"))
-    backbone = space.supernet(protocol["width"], protocol["depth"])
+    backbone = supernet(protocol["width"], protocol["depth"])
     network = Classifier(backbone, CLASSES).to(device).train()
     shape = protocol["batch_size"], 3, protocol["resolution"], protocol["resolution"]
     total, largest = torch.zeros(backbone.choices.shape), torch.finfo().tiny  # (edges, operations)

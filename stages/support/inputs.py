@@ -17,6 +17,7 @@ from gennas.proxies import Context, Score
 from gennas.regression.genes import check_task
 from gennas.seeds import derive_seed
 from stages.support import artifacts
+from stages.support.truth import Truth
 
 if TYPE_CHECKING:
     import torch
@@ -46,18 +47,17 @@ def read_task(path: Path) -> dict[str, Any]:
     return task
 
 
-def read_truth(path: Path, target: str) -> dict[str, float]:
+def read_truth(path: Path, target: str) -> Truth:
     """The target by architecture id, where it is known."""
     benchmark = artifacts.read_parquet(path, artifacts.BENCHMARK)
-    artifacts.check_target(benchmark, target, path)
+    declaration = artifacts.target(benchmark, target, path)
     known = benchmark.filter(pc.is_valid(benchmark[target]))
-    return dict(zip(known["architecture"].to_pylist(), known[target].to_pylist(), strict=True))
+    return Truth(dict(zip(known["architecture"].to_pylist(), known[target].to_pylist(), strict=True)), declaration)
 
 
 def read_quality(path: Path, target: str) -> dict[str, float]:
-    """Quality by architecture id, higher is better: the target where it is known, times its orientation."""
-    sign = artifacts.orientation(target)
-    return {architecture: sign * value for architecture, value in read_truth(path, target).items()}
+    """Quality by architecture id, higher is better (`Target.quality`), where the target is known."""
+    return read_truth(path, target).quality
 
 
 @dataclass(frozen=True)

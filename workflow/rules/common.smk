@@ -71,6 +71,11 @@ def scoring_code(stage):
     return lambda wildcards: code.files(stage, f"gennas/spaces/{wildcards.space}", "gennas/proxies/regression")
 
 
+def sources(space):
+    """The modules of the sources of a space's ground truth."""
+    return [f"gennas/benchmarks/{name.replace('-', '_')}" for name in PARAMS[space]["download"]["sources"]]
+
+
 def task_file(task, space):
     """The file of a task named in params.yaml."""
     return f"results/{space}/task_search/best_task.yaml" if task == "searched" else task

@@ -6,7 +6,6 @@ import numpy as np
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gennas import spaces
 from gennas.data.images import to_tensor
 from gennas.errors import InputError
 from gennas.scoring import Context
@@ -15,7 +14,7 @@ from gennas.seeds import derive_seed
 
 def check_images(context: Context, proxy: str) -> None:
     """Raise an InputError for a proxy of networks of images in a space of sequences."""
-    if spaces.family(context.space) != "images":
+    if context.space.FAMILY != "images":
         raise InputError(f"params.yaml: the proxy {proxy} is of networks of images, not of sequences; remove it")
 
 
