@@ -6,10 +6,12 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
+
+T = TypeVar("T", float, "np.ndarray")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Target:
         """1 if more is better, else -1."""
         return 1 if self.higher_is_better else -1
 
-    def quality[T: (float, np.ndarray)](self, values: T) -> T:
+    def quality(self, values: T) -> T:
         """The values with the sign that makes higher better: what scores are compared with."""
         return self.sign * values
 

@@ -48,7 +48,7 @@ def module_files(stage: str) -> list[str]:
 def loaded_files(name: str) -> list[str]:
     """The file of a module, or all those of a package."""
     package = ROOT / name
-    return [str(path.relative_to(ROOT)) for path in package.rglob("*.py")] if package.is_dir() else [f"{name}.py"]
+    return sorted(str(path.relative_to(ROOT)) for path in package.rglob("*.py")) if package.is_dir() else [f"{name}.py"]
 
 
 def files(stage: str, *loaded: str) -> list[str]:

@@ -10,6 +10,7 @@ rule download:
         code=lambda wildcards: code.files(
             "download", f"gennas/spaces/{wildcards.space}", *sources(wildcards.space)
         ),
+        sources=code.loaded_files("gennas/benchmarks"),
     output:
         benchmark="results/{space}/benchmark.parquet",
         images="results/{space}/images.parquet",
