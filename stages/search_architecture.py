@@ -25,8 +25,8 @@ from gennas.searches.halving import Halving
 from gennas.seeds import derive_seed
 from stages.support import artifacts
 from stages.support.command import run, track
-from stages.support.ground_truth import GroundTruth, regret_csv
-from stages.support.inputs import read_truth as read_ground_truth
+from stages.support.ground_truth import regret_csv
+from stages.support.inputs import read_ground_truth
 from stages.support.objectives import Objectives, Sources, open_workers
 
 Row = dict[str, Any]
@@ -111,7 +111,7 @@ def unit(
 
 def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, target: str) -> None:
     """The steps of all runs, and how good each answer really is."""
-    truth = GroundTruth(read_ground_truth(benchmark, target), target)
+    truth = read_ground_truth(benchmark, target)
     tables = [artifacts.read_parquet(path, artifacts.STEPS) for path in units]
     rows = [
         {**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))}
