@@ -9,10 +9,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gennas import catalogue
-from stages.support.protocols import told
 
 Section = Mapping[str, Any]
 BENCHMARK = "benchmark"
+
+
+def job_parameters(section: Section, name: str, protocols: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job is given of the proxy `name` of a section `train_proxy`: its protocol instead of the protocol's name.
+
+    Not the path of its task, whose content is an input of the job.
+    """
+    proxy = section["proxies"][name]
+    values = {key: value for key, value in proxy.items() if key not in ("task", "protocol")}
+    if needs_protocol(proxy["kind"]):
+        values["protocol"] = protocols[proxy.get("protocol", section["protocol"])]
+    return values
+
+
+def needs_protocol(kind: str) -> bool:
+    """Whether a kind of proxy builds networks by a protocol; others look at the benchmark's own."""
+    return bool(catalogue.declaration("proxies", kind).get("protocol", True))
 
 
 def names(by: str | Sequence[str]) -> list[str]:
@@ -55,7 +71,7 @@ def specifications(
 
     def given(name: str) -> dict[str, Any]:
         task = section["train_proxy"]["proxies"][name].get("task")
-        values = told(section["train_proxy"], name, protocols)
+        values = job_parameters(section["train_proxy"], name, protocols)
         return {**values, "task": task_file(task)} if task else values
 
     for name in names(by):
