@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
+from gennas.scoring import Protocol
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.halving import Halving
@@ -75,7 +76,7 @@ def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any
     def supernet() -> Any:
         return spaces.load_supernet(space)(protocol["width"], protocol["depth"])
 
-    return replace(context, protocol=protocol, device=prepare(), supernet=supernet)
+    return replace(context, protocol=Protocol.from_section(protocol), device=prepare(), supernet=supernet)
 
 
 def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:

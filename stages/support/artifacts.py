@@ -163,10 +163,13 @@ def _document(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-#: best.json: the search's answer; what is not finite is null.
+#: best.json: the answer of the first search of the finals, and of the others; what is not finite is null.
+_FOUND = {"architecture": _TEXT, "value": _NUMBER, "regret": _NUMBER, "rank": _COUNT, "evaluations": _COUNT} | {
+    "queries": {"type": "integer", "minimum": 0}, "finalists": _COUNT,
+}  # fmt: skip
 BEST = _document(
-    architecture=_TEXT, target=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
-    evaluations=_COUNT, finalists=_COUNT,
+    search=_TEXT, **_FOUND, target=_TEXT, benchmark_size=_COUNT,
+    others={"type": "object", "additionalProperties": _document(**_FOUND)},
 )  # fmt: skip
 _PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
 #: retrain/metrics.json: what the real training reached.
