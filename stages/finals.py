@@ -7,7 +7,8 @@ in their scores, and it does not count again. The scores of each search's finali
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from gennas.searches import pareto
 from stages.support import artifacts
 from stages.support.command import run, track
 from stages.support.ground_truth import GroundTruth, answer
-from stages.support.inputs import read_truth as read_ground_truth
-from stages.support.objectives import Sources, open_workers
+from stages.support.inputs import read_ground_truth
+from stages.support.objectives import Objective, Sources, open_workers
 
 Row = dict[str, Any]
 
@@ -38,20 +39,17 @@ def choose(steps: Sequence[Mapping[str, Any]], count: int) -> list[str]:
     return [first_named[distinct[i]] for i in pareto.best_first(distinct)][:count]
 
 
-def score(
-    name: str, finalists: Sequence[str], sources: Sources, given: Sequence[Mapping[str, Any]], repetitions: int,
-    workers: int,
-) -> Iterator[Row]:  # fmt: skip
-    """The rows of `artifacts.FINALS` of a search's finalists."""
-    with open_workers(workers, given) as pool:
-        for repetition in track(range(1, repetitions + 1), f"finals of {name}", repetitions, unit="repetition"):
-            objective = sources.make(given[0], pool, repetition)
-            objective(finalists)
-            for position, architecture in enumerate(finalists):
-                found = objective.known[architecture]
-                yield artifacts.row(
-                    artifacts.FINALS, name, position, architecture, repetition, found.score, found.status
-                )
+def score_finalists(
+    name: str, finalists: Sequence[str], objective: Callable[[int], Objective], repetitions: int
+) -> Iterator[Row]:
+    """The rows of `artifacts.FINALS` of a search's finalists; `objective` makes that of a repetition."""
+    for repetition in track(range(1, repetitions + 1), f"finals of {name}", repetitions, unit="repetition"):
+        judge = objective(repetition)
+        judge(finalists)
+        for position, architecture in enumerate(finalists):
+            found = judge.known[architecture]
+            values = name, position, architecture, repetition, found.score, found.status
+            yield artifacts.row(artifacts.FINALS, *values)
 
 
 def unit(
@@ -60,11 +58,11 @@ def unit(
     target: str, seed: int, workers: int = 1,
 ) -> None:  # fmt: skip
     """The further scores of one search's finalists."""
-    table = artifacts.read_tables(steps, artifacts.STEPS)
-    chosen = choose(table.to_pylist(), finalists)
+    chosen = choose(artifacts.read_tables(steps, artifacts.STEPS).to_pylist(), finalists)
     sources = Sources(space, seed, target, benchmark, images, scores, labelled)
     with open_workers(workers, objectives) as pool:
-        rows = [*score_finalists(name, chosen, sources, objectives, repetitions, pool)]
+        (given,) = objectives
+        rows = [*score_finalists(name, chosen, partial(sources.make, given, pool), repetitions)]
     artifacts.write_rows(rows, artifacts.FINALS, finals, pool.made_with)
 
 
@@ -77,21 +75,31 @@ def winner(rows: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
     return best, totals[best] / len({row["seed"] for row in rows})
 
 
+def outcome(rows: Sequence[Mapping[str, Any]], steps: Sequence[Mapping[str, Any]], truth: GroundTruth) -> Row:
+    """What a search found, how good it is, and what that took."""
+    return answer(*winner(rows), truth) | {
+        "evaluations": len(steps),
+        "queries": sum({row["seed"]: row["queries"] for row in steps}.values()),  # the last ones of each run
+        "finalists": len({row["architecture"] for row in rows}),
+    }
+
+
 def gather(units: list[Path], trajectory: Path, benchmark: Path, scores: Path, best: Path, target: str) -> None:
     """All finalists' scores; the answer of the first search, and of the others."""
-    truth = GroundTruth(read_ground_truth(benchmark, target), target)
+    truth = read_ground_truth(benchmark, target)
     finals = artifacts.read_tables(units, artifacts.FINALS)
     rows, steps = finals.to_pylist(), artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()
-    found = {}
-    for name in dict.fromkeys(row["search"] for row in rows):
-        own = [row for row in rows if row["search"] == name]
-        run_of = [row for row in steps if row["search"] == name]
-        found[name] = answer(*winner(own), truth) | {
-            "evaluations": len(run_of),
-            "queries": queries(run_of),
-            "finalists": len({row["architecture"] for row in own}),
-        }
-    first = next(iter(found))
-    document = {"search": first, **found.pop(first), "target": target, "benchmark_size": len(truth.values)}
-    artifacts.write_rows(rows, artifacts.FINALS, scores, artifacts.metadata(finals))
-    artifacts.write_json({**document, "others": found}, best)
+    first, *others = dict.fromkeys(row["search"] for row in rows)
+
+    def found(name: str) -> Row:
+        own, run_of = ([row for row in table if row["search"] == name] for table in (rows, steps))
+        return outcome(own, run_of, truth)
+
+    judged = {"target": target, "unit": truth.target.unit, "benchmark_size": len(truth.values)}
+    document = {"search": first, **found(first), **judged}
+    artifacts.write_rows(rows, artifacts.FINALS, scores, artifacts.made_with(finals))
+    artifacts.write_json({**document, "others": {name: found(name) for name in others}}, best)
+
+
+if __name__ == "__main__":
+    run(unit, gather)

@@ -1,4 +1,4 @@
-"""Search for the best architecture, as whatever `by` names in params.yaml sees it: a proxy, an aggregate, the benchmark.
+"""Search for the best architecture, as what `by` names sees it: a proxy, an aggregate or the benchmark.
 
 Each run of each search is a unit, a job of its own. The candidates are those of the space, or only those that the
 benchmark trained (`candidates`), where a mutation is a step to one that resembles its parent. Unless `by` names it, no
@@ -26,8 +26,8 @@ from gennas.searches.halving import Halving
 from gennas.seeds import derive_seed
 from stages.support import artifacts
 from stages.support.command import run, track
-from stages.support.ground_truth import GroundTruth, regret_csv
-from stages.support.inputs import read_truth as read_ground_truth
+from stages.support.ground_truth import regret_csv
+from stages.support.inputs import read_ground_truth
 from stages.support.objectives import Objectives, Sources, open_workers
 
 Row = dict[str, Any]
@@ -112,14 +112,10 @@ def unit(
 
 def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, target: str) -> None:
     """The steps of all runs, and how good each answer really is."""
-    truth = GroundTruth(read_ground_truth(benchmark, target), target)
-    tables = [artifacts.read_parquet(path, artifacts.STEPS) for path in units]
-    rows = [
-        {**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))}
-        for table in tables
-        for row in table.to_pylist()
-    ]
-    artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.metadata(tables))
+    truth = read_ground_truth(benchmark, target)
+    steps = artifacts.read_tables(units, artifacts.STEPS)
+    rows = [{**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))} for row in steps.to_pylist()]
+    artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.made_with(steps))
     artifacts.write_text(regret_csv(rows), regret)
 
 

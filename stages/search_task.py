@@ -24,7 +24,6 @@ from gennas.searches.ageing_evolution import AgeingEvolution
 from gennas.searches.base import Scores
 from gennas.searches.driver import ask_tell
 from gennas.seeds import rng
-from gennas.spaces import Family
 from gennas.stats import spearman
 from stages.support import artifacts
 from stages.support import inputs as study
@@ -43,7 +42,7 @@ def fitness(task: Task, labelled: dict[str, float], score_with: ScoreWith) -> fl
 
 
 def search(
-    labelled: dict[str, float], score_with: ScoreWith, family: Family, params: Mapping[str, Any], seed: int
+    labelled: dict[str, float], score_with: ScoreWith, family: str, params: Mapping[str, Any], seed: int
 ) -> list[dict[str, Any]]:
     """Evolve tasks of a family; return the rows of `artifacts.TRIALS`, in the order of evaluation."""
     budget = params["budget"]
@@ -101,7 +100,7 @@ def main(args: argparse.Namespace) -> None:
     images = study.read_images(args.images)
     protocol = args.protocols[args.params["protocol"]]
 
-    family = spaces.family(spaces.load(args.space))
+    family = spaces.load(args.space).FAMILY
     with Workers(args.workers) as workers:
 
         def score_with(task: Task, architectures: Sequence[str]) -> Iterable[Score]:

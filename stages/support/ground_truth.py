@@ -7,16 +7,17 @@ from bisect import bisect_right
 from typing import Any
 
 from gennas.errors import InputError
-from stages.support import artifacts
+from gennas.targets import Target
 
 
 class GroundTruth:
     """What the benchmark says of an architecture."""
 
-    def __init__(self, values: dict[str, float], target: str) -> None:
-        self.values = values
-        self.sign = artifacts.orientation(target)
-        self.sorted = sorted(self.sign * value for value in values.values())
+    def __init__(self, values: dict[str, float], target: Target) -> None:
+        self.values, self.target = values, target
+        #: Higher is better.
+        self.quality = {architecture: target.quality(value) for architecture, value in values.items()}
+        self.sorted = sorted(self.quality.values())
 
     def of(self, architecture: str) -> tuple[float, int, float]:
         """The target, the rank from 1 (equals share the best), the regret against the optimum."""
@@ -25,7 +26,7 @@ class GroundTruth:
                 f"params.yaml: search_architecture.candidates: the benchmark has not trained {architecture}; "
                 "search those that it has trained (benchmark)"
             )
-        quality = self.sign * self.values[architecture]
+        quality = self.quality[architecture]
         rank = len(self.sorted) - bisect_right(self.sorted, quality) + 1
         return self.values[architecture], rank, self.sorted[-1] - quality
 
