@@ -41,7 +41,7 @@ def fitness(task: Task, labelled: dict[str, float], score_with: ScoreWith) -> fl
 
 
 def search(
-    labelled: dict[str, float], score_with: ScoreWith, family: str, params: Mapping[str, Any], seed: int
+    labelled: dict[str, float], score_with: ScoreWith, family: str, budget: Mapping[str, int], seed: int
 ) -> list[dict[str, Any]]:
     """Evolve tasks of a family; return the rows of `artifacts.TRIALS`, in the order of evaluation."""
     evolution = AgeingEvolution(
