@@ -167,10 +167,14 @@ def _document(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-#: best.json: the search's answer; what is not finite is null.
+#: best.json: the answer of the first search of the finals, and of the others; what is not finite is null.
+_FOUND: dict[str, dict[str, Any]] = {
+    "architecture": _TEXT, "value": _NUMBER, "regret": _NUMBER, "rank": _COUNT, "evaluations": _COUNT,
+    "queries": {"type": "integer", "minimum": 0}, "finalists": _COUNT,
+}  # fmt: skip
 BEST = _document(
-    architecture=_TEXT, target=_TEXT, unit=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
-    evaluations=_COUNT, finalists=_COUNT,
+    search=_TEXT, **_FOUND, target=_TEXT, unit=_TEXT, benchmark_size=_COUNT,
+    others={"type": "object", "additionalProperties": _document(**_FOUND)},
 )  # fmt: skip
 _PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
 #: retrain/metrics.json: what the real training reached.
@@ -306,6 +310,22 @@ def _declaration(field: pa.Field) -> Target | str:
     if _UNCERTAINTY in metadata:
         return str(metadata[_UNCERTAINTY].decode())
     return Target.from_mapping(parse_json(metadata.get(_TARGET, b"null")))
+
+
+def read_tables(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
+    """Tables one after the other; each key of their metadata holds what any of them says."""
+    tables = [read_parquet(path, schema) for path in paths]
+    merged: dict[bytes, dict[bytes, None]] = {}
+    for key, value in (item for table in tables for item in (table.schema.metadata or {}).items()):
+        merged.setdefault(key, {})[value] = None
+    table = pa.concat_tables(table.replace_schema_metadata() for table in tables)
+    return table.replace_schema_metadata({key: b", ".join(values) for key, values in merged.items()})
+
+
+def made_with(table: pa.Table) -> dict[str, str]:
+    """What a table says it was made with, for another one that is made of it."""
+    own = {name.encode() for name in ("artifact", "format_version")}
+    return {key.decode(): value.decode() for key, value in table.schema.metadata.items() if key not in own}
 
 
 def write_text(text: str, path: Path) -> None:

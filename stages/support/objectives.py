@@ -12,19 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gennas import catalogue
 from gennas.aggregates import Labels
 from gennas.errors import InputError
-from gennas.scoring import Score
+from gennas.regression.genes import load_task
+from gennas.scoring import BENCHMARK_NETWORK, Protocol, Score
 from gennas.searches.base import Scores
 from gennas.searches.halving import Halving
 from gennas.stats import rank_among
 from stages.support import scores as tables
-from stages.support.inputs import Scorer, make_scorer, read_images, read_quality, read_task
-from stages.support.workers import Workers
+from stages.support.inputs import read_images, read_quality
+from stages.support.workers import Scorer, Workers
 
 
 class Objective:
@@ -159,8 +161,12 @@ class Sources:
 
     def scorer(self, given: Mapping[str, Any], repetition: int) -> Scorer:
         """A repetition of a proxy."""
-        task = read_task(Path(given["task"])) if "task" in given else None
-        return make_scorer(given, self.space, self.pictures, self.seed, repetition, task)
+        protocol = Protocol.from_section(given["protocol"]) if "protocol" in given else BENCHMARK_NETWORK
+        declared = catalogue.declaration("proxies", given["kind"])["options"]
+        options = {name: value for name, value in given.items() if name in declared}
+        if "task" in options:
+            options["task"] = load_task(options["task"])
+        return Scorer(given["kind"], self.space, protocol, self.pictures, self.seed, repetition, options)
 
     def make(
         self, given: Mapping[str, Any], workers: Workers, repetition: int = 0, halving: Halving | None = None

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from gennas.targets import Target
 from stages.report.figures.style import BLACK, RHO, Rows, Styles, canvas, styled, to_svg, with_unit
-from stages.support.scores import Scores
 from stages.support.ground_truth import GroundTruth
+from stages.support.scores import Scores
 
 MANY = 1000  # dots in a panel: they are drawn as one picture, or a report of a whole space would take 10 MB
 PANELS = 12  # of score against truth
