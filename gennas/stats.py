@@ -17,3 +17,21 @@ def spearman(x: Any, y: Any, axis: int = -1) -> Any:
     rx, ry = (r - r.mean(axis=axis, keepdims=True) for r in (rx, ry))
     with np.errstate(invalid="ignore"):
         return (rx * ry).sum(axis) / np.sqrt((rx**2).sum(axis) * (ry**2).sum(axis))
+
+
+def relative_ranks(values: np.ndarray) -> np.ndarray:
+    """The ranks r / n of values along the first axis: 1 for the highest; ties share their mean."""
+    ranked: np.ndarray = rankdata(values, axis=0) / len(values)
+    return ranked
+
+
+def rank_among(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The relative rank of values (k, ...) among those of a reference (n, ...), column by column.
+
+    That of a value of the reference is its `relative_ranks`; that of any other one lies half-way between its
+    neighbours'. It depends on nothing but the value and the reference.
+    """
+    below = (reference[None] < values[:, None]).sum(axis=1)
+    equal = (reference[None] == values[:, None]).sum(axis=1)
+    ranks: np.ndarray = (below + (equal + 1) / 2) / len(reference)
+    return ranks

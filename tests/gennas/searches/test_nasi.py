@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from gennas.errors import InputError
+from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import CLASSES, draw_noise
 from gennas.searches import nasi
 from gennas.spaces import nasbench201
-from gennas.training.classification import Classifier
 from stages import search_architecture
 from stages.support import params
 from stages.support.truth import Truth

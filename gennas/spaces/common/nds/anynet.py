@@ -1,27 +1,24 @@
 """NDS's spaces of residual networks: three stages of identical blocks, after a stem.
 
 Source: Radosavovic et al., "On Network Design Spaces for Visual Recognition", ICCV 2019 (table 1), and AnyNet
-of its code base pycls. The files list four stages, but the parameters and operations that they state are those of a
-first stage that is the stem: on CIFAR-10 a 3x3 convolution; on ImageNet three of stride 2, of 32, 64 and 64 channels.
+of its code base pycls.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
-from torch import Tensor, nn
-from torch.nn.functional import relu
 
-from gennas.files.fetch import File
-from gennas.spaces import Trained, Vertex
-from gennas.spaces.common.nds import files
+from gennas.spaces.common.base import Vertex
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Stage(NamedTuple):
@@ -39,98 +36,6 @@ class Architecture(NamedTuple):
     stem: int  # the width of the first one
     stages: tuple[Stage, ...]  # the other three
 
-
-# --- the network ----------------------------------------------------------------------------
-
-#: GenNAS builds the first of the four stages as one dense block, after a stem of its own, and so does this.
-STEM_WIDTH = 12
-STRIDES = (1, 1, 2, 2)
-TAPPED_STAGES = 3  # the last ones
-
-
-def scaled(number: int, factor: float) -> int:
-    """A width or depth times its factor, at least 1."""
-    return max(1, round(number * factor))
-
-
-def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution without bias, batch normalisation; weights drawn by fan-out (He), as in pycls."""
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs))
-
-
-def basic(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    """The residual branch of a ResNet."""
-    return nn.Sequential(
-        convolution(inputs, outputs, 3, stride), nn.ReLU(inplace=True), convolution(outputs, outputs, 3)
-    )
-
-
-def bottleneck(inputs: int, inner: int, outputs: int, stride: int, groups: int) -> nn.Sequential:
-    """The residual branch of a ResNeXt."""
-    return nn.Sequential(
-        convolution(inputs, inner, 1),
-        nn.ReLU(inplace=True),
-        convolution(inner, inner, 3, stride, groups),
-        nn.ReLU(inplace=True),
-        convolution(inner, outputs, 1),
-    )
-
-
-class Block(nn.Module):
-    """A residual block that begins with the ReLU that pycls ends the previous one with.
-
-    So a stage's output is what GenNAS taps: the sum before its ReLU.
-    """
-
-    def __init__(self, branch: nn.Sequential, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.branch = branch
-        unchanged = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if unchanged else convolution(inputs, outputs, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = relu(x)
-        out: Tensor = self.shortcut(x) + self.branch(x)
-        return out
-
-
-class Network(nn.Module):
-    """A stem and stages of the given depths and widths, all of them times a factor; no classifier.
-
-    `forward` maps images (B, 3, H, W) to the features at the end of the last three stages:
-    (B, w2, H, W), (B, w3, H/2, W/2), (B, w4, H/4, W/4).
-    """
-
-    def __init__(self, stages: Sequence[Stage], bottlenecks: bool, width: float, depth: float) -> None:
-        super().__init__()
-        inputs = scaled(STEM_WIDTH, width)
-        self.stem = convolution(3, inputs, 3)
-        self.stages = nn.ModuleList()
-        for stage, first_stride in zip(stages, STRIDES, strict=True):
-            outputs = scaled(stage.width, width)
-            # Scaled by groups, so that they still divide it.
-            inner = stage.groups * scaled(stage.width // stage.ratio // stage.groups, width)
-            blocks = nn.Sequential()
-            for stride in [first_stride, *[1] * (scaled(stage.depth, depth) - 1)]:
-                if bottlenecks:
-                    branch = bottleneck(inputs, inner, outputs, stride, stage.groups)
-                else:
-                    branch = basic(inputs, outputs, stride)
-                blocks.append(Block(branch, inputs, outputs, stride))
-                inputs = outputs
-            self.stages.append(blocks)
-        self.channels = tuple(scaled(stage.width, width) for stage in stages[-TAPPED_STAGES:])
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        features = [self.stem(images)]
-        for stage in self.stages:
-            features.append(stage(features[-1]))
-        return features[-TAPPED_STAGES:]
-
-
-# --- the space ------------------------------------------------------------------------------
 
 CIFAR10_STEM = 16
 STEM_WIDTHS = range(8, 257, 8)  # that an id may have
@@ -150,18 +55,15 @@ class AnyNetSpace:
     grid's greatest common divisor, so that no file is refused for the grid's rounding.
     """
 
-    name: str  # of its files
-    block: str  # its name in the files
+    name: str  # in the paper
+    block: str  # the paper's name of it
     depths: tuple[int, ...]
     widths: tuple[int, ...]
     ratios: tuple[int, ...] = (1,)
     groups: tuple[int, ...] = (1,)
 
+    FAMILY: ClassVar[str] = "images"
     INPUT_SHAPE: ClassVar[tuple[int, ...]] = (1, 3, 32, 32)
-
-    @property
-    def SOURCES(self) -> Mapping[str, tuple[File, ...]]:
-        return files.sources(self.name)
 
     @property
     def _options(self) -> tuple[tuple[int, ...], ...]:
@@ -171,10 +73,11 @@ class AnyNetSpace:
     @property
     def _keys(self) -> tuple[str, ...]:
         """What ids call the fields of a stage; a basic block has but two."""
-        return ("ds", "ws", "rs", "gs")[: 4 if self._bottlenecks else 2]
+        return ("ds", "ws", "rs", "gs")[: 4 if self.bottlenecks else 2]
 
     @property
-    def _bottlenecks(self) -> bool:
+    def bottlenecks(self) -> bool:
+        """Whether its blocks are bottlenecks, with a ratio and groups of their own."""
         return self.block == "res_bottleneck_block"
 
     @property
@@ -223,12 +126,12 @@ class AnyNetSpace:
         )
         return (architecture.stem // STEM_WIDTHS.step, *unary)
 
-    def diagram(self, architecture: Architecture) -> dict[str, list[Vertex]]:
+    def graph(self, architecture: Architecture) -> dict[str, list[Vertex]]:
         """The stages, one after the other."""
         labels = ["images", f"stem, channels: {architecture.stem}"]
         for stage in architecture.stages:
             label = f"blocks: {stage.depth}, channels: {stage.width}"
-            if self._bottlenecks:
+            if self.bottlenecks:
                 label += f", bottleneck: 1/{stage.ratio}, groups: {stage.groups}"
             labels.append(label)
         return {"network": [Vertex(label, (i - 1,) if i else ()) for i, label in enumerate(labels)]}
@@ -248,33 +151,8 @@ class AnyNetSpace:
         stages[index] = Stage(*stage)
         return Architecture(architecture.stem, tuple(stages))
 
-    def build(self, architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> Network:
+    def build(self, architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> nn.Module:
         """See `Space.build`; always the network for small images."""
-        return Network((Stage(1, architecture.stem), *architecture.stages), self._bottlenecks, width, depth)
+        from gennas.spaces.common.nds.anynet_network import Network  # imports torch, which takes seconds
 
-    def parse(self, net: Any) -> Architecture:
-        """The architecture of a file's `net`. Raises ValueError for one that is not of the space.
-
-        Its `num_gs` are numbers of groups, as its parameters show (the code that GenNAS uses takes them for widths
-        of groups); its first stage has no bottleneck (a multiplier of 0 or 1).
-        """
-        ratio = {1 / ratio: ratio for ratio in self.ratios}
-        try:
-            columns = [net["ds"], net["ws"]]
-            if self._bottlenecks:
-                columns += [[net["bot_muls"][0] or 1, *(ratio[value] for value in net["bot_muls"][1:])], net["num_gs"]]
-            first, *stages = (Stage(*fields) for fields in zip(*columns, strict=True))
-            block, strides = net["block_type"], net["ss"]
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"not a network of {self.name} ({error!r})") from error
-        if block != self.block or strides not in ([1, 1, 2, 2], [8, 1, 2, 2]) or first != Stage(1, first.width):
-            raise ValueError(f"not a stem and stages of {self.block} with strides 1, 2 and 2")
-        raw = Architecture(first.width, tuple(stages))
-        architecture = self.from_id(self.to_id(raw))
-        if architecture != raw:  # "16" for 16
-            raise ValueError("a network with values of other types")
-        return architecture
-
-    def read(self, source: str, paths: list[Path]) -> list[Trained]:
-        """See `Space.read`: the accuracies of the networks trained on the source's data set."""
-        return files.read(source, paths, self.parse)
+        return Network((Stage(1, architecture.stem), *architecture.stages), self.bottlenecks, width, depth)

@@ -13,18 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-#: Operation and input of each slot; slots 2k and 2k + 1 are summed to node 2 + k. Nodes 0 and 1 are
-#: the cell's inputs: the outputs of the cell before the previous one, and of the previous one.
-Genotype = tuple[tuple[str, int], ...]
-
-
-def output_nodes(genotype: Genotype, loose: bool) -> tuple[int, ...]:
-    """The nodes that a cell concatenates: all but its inputs, or the loose ends, which feed no other node."""
-    used = {source for _, source in genotype} if loose else set()
-    return tuple(node for node in range(2, 2 + len(genotype) // 2) if node not in used)
-
-
-# --- operations -----------------------------------------------------------------------------
+from gennas.spaces.common.nds.genotypes import Genotype, output_nodes
 
 
 def block(*convolutions: nn.Conv2d) -> nn.Sequential:
@@ -117,9 +106,6 @@ OPERATIONS: Mapping[str, Callable[[int, int], nn.Module]] = {
     "dil_conv_5x5": lambda channels, stride: separable(channels, 5, stride, dilation=2),
     "dil_sep_conv_3x3": lambda channels, stride: twice_separable(channels, 3, stride, dilation=2),
 }
-
-
-# --- cells and the network ------------------------------------------------------------------
 
 
 class Cell(nn.Module):

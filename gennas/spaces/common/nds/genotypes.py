@@ -7,17 +7,26 @@ The spaces differ in their operations, the number of nodes of a cell, and what a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gennas.files.fetch import File
-from gennas.spaces import Trained, Vertex
-from gennas.spaces.common.nds import files
-from gennas.spaces.common.nds.cells import Genotype, Network, output_nodes
+from gennas.spaces.common.base import Vertex
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Operation and input of each slot; slots 2k and 2k + 1 are summed to node 2 + k. Nodes 0 and 1 are
+#: the cell's inputs: the outputs of the cell before the previous one, and of the previous one.
+Genotype = tuple[tuple[str, int], ...]
+
+
+def output_nodes(genotype: Genotype, loose: bool) -> tuple[int, ...]:
+    """The nodes that a cell concatenates: all but its inputs, or the loose ends, which feed no other node."""
+    used = {source for _, source in genotype} if loose else set()
+    return tuple(node for node in range(2, 2 + len(genotype) // 2) if node not in used)
 
 
 @dataclass(frozen=True)
@@ -80,17 +89,14 @@ class CellSpace:
     Genotypes are kept as the files write them: a node's two summands are not sorted.
     """
 
-    name: str  # of its files
+    name: str  # in the paper
     operations: tuple[str, ...]
     nodes: int  # of a cell, its two inputs not counted
     loose: bool  # a cell concatenates only the nodes that feed no other one
     scales: tuple[Scales, ...] = (CIFAR10, IMAGENET)  # to draw from; ids may have any width and depth of these two
 
+    FAMILY: ClassVar[str] = "images"
     INPUT_SHAPE: ClassVar[tuple[int, ...]] = (1, 3, 32, 32)
-
-    @property
-    def SOURCES(self) -> Mapping[str, tuple[File, ...]]:
-        return files.sources(self.name)
 
     def to_id(self, architecture: Architecture) -> str:
         """The two summands of each node, and the scale: ``normal:none~0+skip_connect~1|...;width:16;depth:20``.
@@ -133,7 +139,7 @@ class CellSpace:
         steps = [*(width >= step for step in WIDTHS[1:]), *(depth >= step for step in DEPTHS[1:])]
         return (*categories, *map(int, steps))
 
-    def diagram(self, architecture: Architecture) -> dict[str, list[Vertex]]:
+    def graph(self, architecture: Architecture) -> dict[str, list[Vertex]]:
         """Both cells, with the scale in their titles: inputs, nodes of two summands, and what is concatenated."""
         graphs, scale = {}, f"width {architecture.width}, depth {architecture.depth}"
         for title, genotype in (("normal", architecture.normal), ("reduction", architecture.reduce)):
@@ -165,8 +171,10 @@ class CellSpace:
         genes[gene] = _draw([value for value in options[gene] if value != genes[gene]], rng)
         return _from_genes(genes)
 
-    def build(self, architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> Network:
+    def build(self, architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> nn.Module:
         """See `Space.build`; at least three cells, and always the stem for CIFAR-10's small images."""
+        from gennas.spaces.common.nds.cells import Network  # imports torch, which takes seconds
+
         return Network(
             architecture.normal,
             architecture.reduce,
@@ -174,24 +182,3 @@ class CellSpace:
             max(1, round(architecture.width * width)),
             max(3, round(architecture.depth * depth)),
         )
-
-    def parse(self, net: Mapping[str, Any]) -> Architecture:
-        """The architecture of a file's `net`. Raises ValueError for one that is not of the space."""
-        try:
-            genotype = net["genotype"]
-            normal, reduce = (tuple((op, source) for op, source in genotype[kind]) for kind in ("normal", "reduce"))
-            concatenated = [genotype["normal_concat"], genotype["reduce_concat"]]
-            raw = Architecture(normal, reduce, net["width"], net["depth"])
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a network of normal and reduction cells ({error!r})") from error
-        architecture = self.from_id(self.to_id(raw))
-        if architecture != raw:  # "16" for 16
-            raise ValueError("a network with values of other types")
-        for cell, nodes in zip((architecture.normal, architecture.reduce), concatenated, strict=True):
-            if nodes != list(output_nodes(cell, self.loose)):
-                raise ValueError(f"a cell concatenates {nodes} instead of {list(output_nodes(cell, self.loose))}")
-        return architecture
-
-    def read(self, source: str, paths: list[Path]) -> list[Trained]:
-        """See `Space.read`: the accuracies of the networks trained on the source's data set."""
-        return files.read(source, paths, self.parse)

@@ -1,0 +1,66 @@
+"""What a search space is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+
+class Vertex(NamedTuple):
+    """A vertex of a graph: what it computes, in words, and which of the vertices before it that reads."""
+
+    label: str
+    sources: tuple[int, ...] = ()
+
+
+class Space(Protocol):
+    """What the library asks of a search space.
+
+    One whose networks can be trained as one (`gennas.spaces.common.packing`) says `PACKABLE = True`, too; one with a
+    module `supernet` beside it has a network of all architectures (`gennas.spaces.load_supernet`).
+    """
+
+    @property
+    def FAMILY(self) -> str:
+        """What its networks read: the name of a module of `gennas.families`, such as images or sequences."""
+
+    @property
+    def INPUT_SHAPE(self) -> tuple[int, ...]:
+        """Of one input of the benchmark: images (1, 3, H, W) or a sequence (length, 1, features)."""
+
+    def to_id(self, architecture: Any) -> str:
+        """The canonical string of an architecture."""
+
+    def from_id(self, architecture_id: str) -> Any:
+        """Parse a canonical string; ValueError says what is wrong with any other."""
+
+    def encode(self, architecture: Any) -> tuple[int, ...]:
+        """Integers from -128 to 127, as many for every architecture of the space.
+
+        The number of those in which two architectures differ is their distance.
+        """
+
+    def graph(self, architecture: Any) -> Mapping[str, Sequence[Vertex]]:
+        """Its graphs by title, such as a normal and a reduction cell.
+
+        A vertex comes after those it reads, which its label may name by their positions.
+        """
+
+    def random_architecture(self, rng: np.random.Generator) -> Any:
+        """Draw one architecture."""
+
+    def mutate(self, architecture: Any, rng: np.random.Generator) -> Any:
+        """A valid architecture that differs from the given one."""
+
+    def build(self, architecture: Any, width: float = ..., depth: float = ...) -> nn.Module:
+        """The network without classifier or embedding, initialised from torch's global generator.
+
+        For images, it maps (B, 3, H, W) to a list of features, one per tapped stage, whose channel
+        counts are its attribute `channels`. For sequences, it maps (T, B, inputs) to (T, B, outputs),
+        both sizes being attributes. `width` and `depth` are factors of the benchmark's own, 1 by
+        default; the results are rounded, and at least what makes a network.
+        """
