@@ -25,13 +25,12 @@ def relative_ranks(values: np.ndarray) -> np.ndarray:
     return ranked
 
 
-def rank_among(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The relative rank of values (k, ...) among those of a reference (n, ...), column by column.
+def rank_among(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The relative rank of each of values (m,) in a reference (n,): that of `relative_ranks` for one of its members.
 
-    That of a value of the reference is its `relative_ranks`; that of any other one lies half-way between its
-    neighbours'. It depends on nothing but the value and the reference.
+    Any other value is half-way between its neighbours, and at most 1. It depends on that value and the reference only.
     """
-    below = (reference[None] < values[:, None]).sum(axis=1)
-    equal = (reference[None] == values[:, None]).sum(axis=1)
-    ranks: np.ndarray = (below + (equal + 1) / 2) / len(reference)
+    ordered = np.sort(reference)
+    below, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    ranks: np.ndarray = np.minimum((below + up_to + 1) / (2 * len(reference)), 1)
     return ranks

@@ -24,6 +24,7 @@ from gennas.devices import prepare
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
 from stages.report.summary import markdown_table
 from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
+from stages.support import artifacts
 from stages.support.truth import Truth
 from stages.support.workers import Workers
 
@@ -37,7 +38,7 @@ def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
     subject = SUBJECTS["nasbench201"]
     benchmark, space = subject.truth(), spaces.load(subject.space)
     known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
-    truth = Truth(dict(known), subject.target)
+    truth = Truth(dict(known), artifacts.target(benchmark, subject.target))
     params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
     budget = params[subject.space]["search_architecture"]
     scorer = subject.scorer(params["protocols"][budget["protocol"]], seed)

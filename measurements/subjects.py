@@ -32,7 +32,7 @@ class Subject:
     """What is scored on which task, against which truth; its protocols are names in a params.yaml."""
 
     space: str
-    source: str
+    sources: list[str]
     target: str
     task: str
     reduced: tuple[str, str]
@@ -52,7 +52,7 @@ class Subject:
 
     def truth(self) -> pa.Table:
         """The architectures whose target is known."""
-        table = download.read_benchmark(self.space, self.source)
+        table = download.read_benchmark(self.space, self.sources)
         return table.filter(pc.is_valid(table[self.target]))
 
     def draw(self, count: int) -> tuple[list[str], list[float]]:
@@ -63,15 +63,15 @@ class Subject:
         known = self.truth()
         ids, labelled = known["architecture"].to_pylist(), known["labelled"].to_pylist()
         drawn = sample.draw(ids, labelled, 20, SEED).filter(pc.field("role") == "evaluate")["architecture"]
-        values = dict(zip(ids, known[self.target].to_pylist(), strict=True))
-        last, sign = drawn.to_pylist()[-count:], artifacts.orientation(self.target)
-        return last, [sign * values[architecture] for architecture in last]
+        quality = artifacts.target(known, self.target).quality(known[self.target].to_numpy())
+        values, last = dict(zip(ids, quality.tolist(), strict=True)), drawn.to_pylist()[-count:]
+        return last, [values[architecture] for architecture in last]
 
 
 SUBJECTS = {
     "nasbench201": Subject(
         "nasbench201",
-        "analog-nasbench",
+        ["analog-nasbench"],
         "cifar10_accuracy_percent",
         "tasks/nasbench101.yaml",
         reduced=("params.yaml", "reduced"),
@@ -79,7 +79,7 @@ SUBJECTS = {
     ),
     "nasbench101": Subject(
         "nasbench101",
-        "gennas",
+        ["gennas-nasbench101"],
         "cifar10_test_accuracy_percent",
         "tasks/nasbench101.yaml",
         reduced=("studies/spaces/params.yaml", "nasbench101"),
@@ -87,7 +87,7 @@ SUBJECTS = {
     ),
     "nds_darts_fix": Subject(
         "nds_darts_fix",
-        "imagenet",
+        ["nds-imagenet"],
         "imagenet_accuracy_percent",
         "tasks/darts.yaml",
         reduced=("studies/spaces/params.yaml", "nds"),
@@ -95,7 +95,7 @@ SUBJECTS = {
     ),
     "nasbench_nlp": Subject(
         "nasbench_nlp",
-        "ptb",
+        ["nasbench-nlp"],
         "ptb_log_perplexity",
         "tasks/nlp.yaml",
         reduced=("studies/spaces/params.yaml", "recurrent"),

@@ -3,7 +3,7 @@
 Spearman's rho with a 95 % confidence interval, Kendall's tau, and the share of the true
 top 5 % found in the predicted top 10 %: per proxy, per repetition and on the mean score, for every
 target of the benchmark, over the architectures whose target is known. Quality is the target, or its
-negative where less is better (`artifacts.orientation`). Signs are kept: a proxy that ranks backwards
+negative where less is better (`gennas.targets.Target`). Signs are kept: a proxy that ranks backwards
 shows a negative rho. And rho between the mean scores of every two proxies, which says whether they know
 the same.
 """
@@ -67,8 +67,7 @@ def read_targets(benchmark: pa.Table, ids: list[str]) -> dict[str, np.ndarray]:
     index = {a: i for i, a in enumerate(benchmark["architecture"].to_pylist())}
     rows = [index[a] for a in ids]
     quality = {
-        target: artifacts.orientation(target) * benchmark[target].to_numpy()[rows]
-        for target in artifacts.target_columns(benchmark)
+        name: target.quality(benchmark[name].to_numpy()[rows]) for name, target in artifacts.targets(benchmark).items()
     }
     return {target: values for target, values in quality.items() if (~np.isnan(values)).sum() > 2}
 
@@ -148,7 +147,7 @@ def main(args: argparse.Namespace) -> None:
     target = args.target
     every = scores.by_proxy(scores.read(args.scores))
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
-    artifacts.check_target(benchmark, target, args.benchmark)
+    artifacts.target(benchmark, target, args.benchmark)
     rows = correlations(every, benchmark, args.seed)
     curve = convergence(every, benchmark, target)
     for row in rows:

@@ -1,24 +1,21 @@
 """Fetch a search space's ground truth and the unlabelled images into Parquet.
 
-Reads a source of outside files (verified by hash), writes benchmark.parquet (one row per
-architecture, one column per target) and images.parquet (the pool of unlabelled inputs).
+Reads sources of outside files (verified by hash), joined by architecture; writes benchmark.parquet (one
+row per architecture, one column per target) and images.parquet (the pool of unlabelled inputs).
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from gennas import spaces
-from gennas.data import images as datasets
-from gennas.errors import InputError
-from gennas.files import fetch as sources
+from gennas import benchmarks, spaces
+from gennas.benchmarks import Benchmark
 from gennas.seeds import rng
-from gennas.spaces import Space, Trained
 from stages.support import artifacts
 from stages.support.cli import json_argument, logger, run, stage_parser
 
@@ -26,52 +23,42 @@ from stages.support.cli import json_argument, logger, run, stage_parser
 POOL = 64
 
 
-def read_benchmark(space_name: str, source: str) -> pa.Table:
-    """The benchmark table of a source (`artifacts.BENCHMARK` and its targets), checked."""
-    space = spaces.load(space_name)
-    if source not in space.SOURCES:
-        known = ", ".join(space.SOURCES)
-        raise InputError(f"params.yaml: {space_name}.download.source: {source!r} is not one of {known}")
-    return tabulate(space, source, [sources.fetch(file) for file in space.SOURCES[source]])
+def read_benchmark(space: str, sources: list[str]) -> pa.Table:
+    """The benchmark table of a space's sources, joined (`artifacts.BENCHMARK` and its targets)."""
+    return to_table(benchmarks.load(space, sources))
 
 
-def tabulate(space: Space, source: str, paths: list[Path]) -> pa.Table:
-    """The checked table of a source's files."""
-    table = to_table(space, space.read(source, paths))
-    if pc.count_distinct(table["architecture"]).as_py() != len(table):
-        raise InputError(f"{paths[0]}: an architecture is listed twice; get it again")
-    for target in artifacts.target_columns(table):
-        check_values(table[target].drop_null().to_numpy(), target, paths[0])
-    return table
-
-
-def to_table(space: Space, trained: list[Trained]) -> pa.Table:
-    """One row per trained network, one column per target that any of them has."""
+def to_table(benchmark: Benchmark) -> pa.Table:
+    """One row per architecture, one column per target or uncertainty that any of them has."""
+    space, trained = spaces.load(benchmark.space), benchmark.trained.values()
     columns = {
-        "architecture": [space.to_id(network.architecture) for network in trained],
+        "architecture": benchmark.ids,
         "encoding": [space.encode(network.architecture) for network in trained],
         "status": [network.status for network in trained],
         "parameters": [network.parameters for network in trained],
         "labelled": [network.labelled for network in trained],
     }
-    fixed = [pa.array(values, artifacts.BENCHMARK.field(name).type) for name, values in columns.items()]
-    names = dict.fromkeys(name for network in trained for name in network.targets)
-    targets = [pa.array([network.targets.get(name) for network in trained], pa.float64()) for name in names]
-    return pa.table(fixed + targets, names=[*columns, *names])
+    arrays = [pa.array(values, artifacts.BENCHMARK.field(name).type) for name, values in columns.items()]
+    arrays += [pa.array([one.targets.get(name) for one in trained], pa.float64()) for name in benchmark.columns]
+    fields = [
+        *(artifacts.BENCHMARK.field(name) for name in columns),
+        *map(partial(column, benchmark), benchmark.columns),
+    ]
+    return pa.table(arrays, schema=pa.schema(fields))
 
 
-def check_values(values: np.ndarray, target: str, path: Path) -> None:
-    """Raise an InputError for an accuracy outside 0..100 %, or a log-perplexity that is negative or no number."""
-    highest = 100 if artifacts.orientation(target) > 0 else np.inf
-    if not ((values >= 0) & (values <= highest)).all():  # false for nan, too
-        raise InputError(
-            f"{path}: column {target} has values outside 0..{highest} {artifacts.unit(target)}; get it again"
-        )
+def column(benchmark: Benchmark, name: str) -> pa.Field:
+    """The column of a target or of an uncertainty, which says what it is."""
+    if name in benchmark.targets:
+        return artifacts.target_field(name, benchmark.targets[name])
+    return artifacts.uncertainty_field(name, benchmark.uncertainties[name])
 
 
 def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
     """The unlabelled images, 32x32 RGB."""
-    images = datasets.unlabelled(kind, POOL, 32, generator)  # (N, H, W, 3)
+    from gennas.data.images import unlabelled  # imports torch
+
+    images = unlabelled(kind, POOL, 32, generator)  # (N, H, W, 3)
     rows = [{"pixels": image.tobytes(), "height": 32, "width": 32} for image in images]
     return pa.Table.from_pylist(rows, schema=artifacts.IMAGES)
 
@@ -79,7 +66,7 @@ def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
 def arguments() -> argparse.ArgumentParser:
     parser = stage_parser(__doc__)
     parser.add_argument("--space", choices=spaces.NAMES, required=True)
-    parser.add_argument("--params", type=json_argument, required=True, help='{"source": ..., "images": ...}')
+    parser.add_argument("--params", type=json_argument, required=True, help='{"sources": [...], "images": ...}')
     parser.add_argument("--seed", type=int, required=True, help="base seed")
     parser.add_argument("--benchmark", type=Path, required=True, help="written")
     parser.add_argument("--images", type=Path, required=True, help="written")
@@ -87,10 +74,12 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    benchmark = read_benchmark(args.space, args.params["source"])
-    logger.info("%d architectures, targets: %s", len(benchmark), artifacts.target_columns(benchmark))
+    benchmark = read_benchmark(args.space, args.params["sources"])
+    logger.info("%d architectures, targets: %s", len(benchmark), ", ".join(artifacts.targets(benchmark)))
     images = image_pool(args.params["images"], rng(args.seed, args.space, "images"))
-    artifacts.write_parquet(benchmark, artifacts.BENCHMARK, args.benchmark, {"source": args.params["source"]})
+    artifacts.write_parquet(
+        benchmark, artifacts.BENCHMARK, args.benchmark, {"sources": ", ".join(args.params["sources"])}
+    )
     artifacts.write_parquet(images, artifacts.IMAGES, args.images, {"source": args.params["images"]})
 
 

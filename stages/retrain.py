@@ -58,7 +58,7 @@ class Problem(Protocol):
 
 def load_problem(space: Space, params: Params, seed: int, device: torch.device) -> Problem:
     """What the networks of a space are trained for; an InputError unless `dataset` suits them."""
-    if spaces.family(space) == "sequences":
+    if space.FAMILY == "sequences":
         return language_model.load(params, device)
     return classification.load(params, seed, device)
 

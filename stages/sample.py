@@ -54,7 +54,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
-    artifacts.check_target(benchmark, args.target, args.benchmark)
+    artifacts.target(benchmark, args.target, args.benchmark)
     known = benchmark.filter(pc.is_valid(benchmark[args.target]))
     table = draw(known["architecture"].to_pylist(), known["labelled"].to_pylist(), args.label, args.seed)
     artifacts.write_parquet(table, artifacts.ARCHITECTURES, args.architectures)

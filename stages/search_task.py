@@ -20,9 +20,10 @@ import yaml
 from gennas import spaces
 from gennas.proxies import Score
 from gennas.regression.genes import mutate_task, random_task
-from gennas.searches import AgeingEvolution
+from gennas.searches.ageing_evolution import AgeingEvolution
+from gennas.searches.base import Scores
+from gennas.searches.driver import ask_tell
 from gennas.seeds import rng
-from gennas.spaces import Family
 from gennas.stats import spearman
 from stages.support import artifacts
 from stages.support import inputs as study
@@ -41,7 +42,7 @@ def fitness(task: Task, labelled: dict[str, float], score_with: ScoreWith) -> fl
 
 
 def search(
-    labelled: dict[str, float], score_with: ScoreWith, family: Family, params: Mapping[str, Any], seed: int
+    labelled: dict[str, float], score_with: ScoreWith, family: str, params: Mapping[str, Any], seed: int
 ) -> list[dict[str, Any]]:
     """Evolve tasks of a family; return the rows of `artifacts.TRIALS`, in the order of evaluation."""
     budget = params["budget"]
@@ -52,16 +53,17 @@ def search(
         budget["population"],
         budget["tournament"],
     )
+
+    def score(tasks: Sequence[Task]) -> list[Scores]:
+        return [(fitness(task, labelled, score_with),) for task in tasks]
+
     trials: list[dict[str, Any]] = []
-    total = budget["population"] + budget["children"]
-    for trial in track(range(total), "task search", total, unit="task"):
-        task = evolution.ask()
-        rho = fitness(task, labelled, score_with)
-        evolution.tell(task, rho)
-        best = max(rho, trials[-1]["best_fitness"] if trials else rho)
+    total, best = budget["population"] + budget["children"], -math.inf
+    steps = ask_tell(evolution, score, total)
+    for trial, (task, (rho,), _) in enumerate(track(steps, "task search", total, unit="task")):
+        best = max(rho, best)
         generation = "initial" if trial < budget["population"] else "child"
-        row = (trial, generation, rho, best, json.dumps(task))
-        trials.append(artifacts.row(artifacts.TRIALS, *row))
+        trials.append(artifacts.row(artifacts.TRIALS, trial, generation, rho, best, json.dumps(task)))
         logger.info("task %d: rho %.3f on %d labelled architectures (best %.3f)", trial, rho, len(labelled), best)
     return trials
 
@@ -98,7 +100,7 @@ def main(args: argparse.Namespace) -> None:
     images = study.read_images(args.images)
     protocol = args.protocols[args.params["protocol"]]
 
-    family = spaces.family(spaces.load(args.space))
+    family = spaces.load(args.space).FAMILY
     with Workers(args.workers) as workers:
 
         def score_with(task: Task, architectures: Sequence[str]) -> Iterable[Score]:

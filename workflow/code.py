@@ -45,13 +45,20 @@ def module_files(stage: str) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
+def loaded_files(name: str) -> list[str]:
+    """The file of a module, or all those of a package."""
+    package = ROOT / name
+    return sorted(str(path.relative_to(ROOT)) for path in package.rglob("*.py")) if package.is_dir() else [f"{name}.py"]
+
+
 def files(stage: str, *loaded: str) -> list[str]:
     """The rule file of a stage and every source file it runs, sorted.
 
-    `loaded` names modules that are imported by name at run time, such as "gennas/spaces/nasbench201". What
-    spaces share is counted to each of them: dvc.yaml cannot say which of them uses it.
+    `loaded` names modules or packages that are imported by name at run time, such as "gennas/spaces/nasbench201".
+    What spaces share is counted to each of them: dvc.yaml cannot say which of them uses it.
     """
-    waiting = ["stages/__init__.py", *module_files(stage), *(f"{name}.py" for name in loaded)]
+    waiting = ["stages/__init__.py", *module_files(stage)]
+    waiting += [path for name in loaded for path in loaded_files(name)]
     if any(name.startswith("gennas/spaces/") for name in loaded):
         waiting += [str(path.relative_to(ROOT)) for path in (ROOT / "gennas/spaces/common").rglob("*.py")]
     seen = {f"workflow/rules/{stage}.smk"}

@@ -6,21 +6,38 @@ networks that were sampled from one design space and trained on CIFAR-10, or on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from gennas import spaces
+from gennas.benchmarks import Trained
 from gennas.errors import InputError
 from gennas.files.documents import read_json
 from gennas.files.fetch import File
 from gennas.files.values import count, percentage
-from gennas.spaces import Trained
+from gennas.spaces.common.nds import anynet, genotypes
 
 _ADDRESS = (
     "https://raw.githubusercontent.com/leeyeehoo/GenNAS-Zero/94f7b88e18ccf443ad9cf75f068d957fb926e393/"
     "data/download_data/nds_data/"
 )
+#: What the files of a space are called.
+_NAMES = {
+    "nds_amoeba": "Amoeba",
+    "nds_darts": "DARTS",
+    "nds_darts_fix": "DARTS_fix-w-d",
+    "nds_enas": "ENAS",
+    "nds_enas_fix": "ENAS_fix-w-d",
+    "nds_nasnet": "NASNet",
+    "nds_pnas": "PNAS",
+    "nds_pnas_fix": "PNAS_fix-w-d",
+    "nds_resnet": "ResNet",
+    "nds_resnext_a": "ResNeXt-A",
+    "nds_resnext_b": "ResNeXt-B",
+}
 #: SHA-256 of a file, or SHA-1 of its git object.
 _HASHES = {
     "DARTS": "32ef58bdaad7feb1197a67a9a21e363414094e97",
@@ -60,19 +77,17 @@ def _file(name: str) -> File:
     )
 
 
-def sources(name: str) -> dict[str, tuple[File, ...]]:
-    """The sources of a design space, named after the data set it was trained on."""
-    files = {"cifar10": name, "imagenet": f"{name}_in"}
-    return {source: (_file(file),) for source, file in files.items() if file in _HASHES}
+def files(suffix: str = "") -> dict[str, tuple[File, ...]]:
+    """The file of each space, where there is one whose name ends so."""
+    return {space: (_file(name + suffix),) for space, name in _NAMES.items() if name + suffix in _HASHES}
 
 
-def read(source: str, paths: list[Path], parse: Callable[[Any], Any]) -> list[Trained]:
-    """See `Space.read`; in the order of the file.
+def read(space_name: str, path: Path, target: str) -> list[Trained]:
+    """In the order of the file.
 
-    `parse` makes an architecture of an entry's `net`, or says with a ValueError why it cannot. Its accuracy
-    is that of the best epoch, as in the paper, and the mean over its trainings where there are several.
+    An accuracy is that of the best epoch, as in the paper, and the mean over its trainings where there are several.
     """
-    (path,) = paths
+    parse = parser(space_name)
     runs: dict[Any, list[tuple[float, int]]] = {}
     for index, entry in enumerate(_entries(path)):
         try:
@@ -81,7 +96,7 @@ def read(source: str, paths: list[Path], parse: Callable[[Any], Any]) -> list[Tr
             raise InputError(f"{path}: entry {index}: {error}; get the file again") from error
         runs.setdefault(architecture, []).append((accuracy, parameters))
     return [
-        Trained(architecture, {f"{source}_accuracy_percent": fmean(a for a, _ in of)}, parameters=of[0][1])
+        Trained(architecture, {target: fmean(a for a, _ in of)}, parameters=of[0][1])
         for architecture, of in runs.items()
     ]
 
@@ -104,3 +119,53 @@ def _run(entry: Any, parse: Callable[[Any], Any]) -> tuple[Any, float, int]:
         100 - percentage(entry["min_test_top1"], "min_test_top1"),
         count(entry["params"], "params"),
     )
+
+
+def parser(space_name: str) -> Callable[[Any], Any]:
+    """What makes an architecture of an entry's `net`, or says with a ValueError why it cannot."""
+    space: Any = spaces.load(space_name)
+    return partial(parse_anynet if isinstance(space, anynet.AnyNetSpace) else parse_cells, space)
+
+
+def parse_cells(space: genotypes.CellSpace, net: Mapping[str, Any]) -> genotypes.Architecture:
+    """The architecture of a file's `net`. Raises ValueError for one that is not of the space."""
+    try:
+        genotype = net["genotype"]
+        normal, reduce = (tuple((op, source) for op, source in genotype[kind]) for kind in ("normal", "reduce"))
+        concatenated = [genotype["normal_concat"], genotype["reduce_concat"]]
+        raw = genotypes.Architecture(normal, reduce, net["width"], net["depth"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a network of normal and reduction cells ({error!r})") from error
+    architecture = space.from_id(space.to_id(raw))
+    if architecture != raw:  # "16" for 16
+        raise ValueError("a network with values of other types")
+    for cell, nodes in zip((architecture.normal, architecture.reduce), concatenated, strict=True):
+        if nodes != list(genotypes.output_nodes(cell, space.loose)):
+            raise ValueError(
+                f"a cell concatenates {nodes} instead of {list(genotypes.output_nodes(cell, space.loose))}"
+            )
+    return architecture
+
+
+def parse_anynet(space: anynet.AnyNetSpace, net: Any) -> anynet.Architecture:
+    """The architecture of a file's `net`. Raises ValueError for one that is not of the space.
+
+    Its `num_gs` are numbers of groups, as its parameters show (the code that GenNAS uses takes them for widths
+    of groups); its first stage has no bottleneck (a multiplier of 0 or 1).
+    """
+    ratio = {1 / ratio: ratio for ratio in space.ratios}
+    try:
+        columns = [net["ds"], net["ws"]]
+        if space.bottlenecks:
+            columns += [[net["bot_muls"][0] or 1, *(ratio[value] for value in net["bot_muls"][1:])], net["num_gs"]]
+        first, *stages = (anynet.Stage(*fields) for fields in zip(*columns, strict=True))
+        block, strides = net["block_type"], net["ss"]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"not a network of {space.name} ({error!r})") from error
+    if block != space.block or strides not in ([1, 1, 2, 2], [8, 1, 2, 2]) or first != anynet.Stage(1, first.width):
+        raise ValueError(f"not a stem and stages of {space.block} with strides 1, 2 and 2")
+    raw = anynet.Architecture(first.width, tuple(stages))
+    architecture = space.from_id(space.to_id(raw))
+    if architecture != raw:  # "16" for 16
+        raise ValueError("a network with values of other types")
+    return architecture

@@ -1,5 +1,50 @@
-_ANALOG_OPERATIONS = (1, 0, 3, 2, 4)  # its 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool
-_ANALOG_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+"""Analog-NASBench: every cell of NAS-Bench-201 trained on CIFAR-10, and its accuracy on analogue hardware.
+
+Accuracies after training, quantisation (after or during training), training with noise, and on the simulated
+hardware; the latter also after it has drifted for a minute, an hour, a day and a month, with an uncertainty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gennas.benchmarks import Trained
+from gennas.benchmarks._nasbench201 import complete
+from gennas.files import pickles
+from gennas.files.fetch import PackageFile
+from gennas.files.values import percentage
+from gennas.spaces.nasbench201.cell import EDGES, Architecture, all_architectures
+from gennas.targets import ACCURACY
+
+DECLARATION = {"spaces": ["nasbench201"]}
+FILES: Mapping[str, tuple[PackageFile, ...]] = {
+    "nasbench201": (
+        PackageFile(
+            "analog-nasbench",
+            "0.1.3",
+            "analognasbench/data.anb",
+            sha256="85f3435b877aa2d36268d55ce07f6ff6d73643d17a840f1941745da5eb80db32",
+        ),
+    ),
+}
+#: By network, trained as usual or with noise, and the seconds of drift.
+_DRIFTS = [f"cifar10_{kind}_drift_{time}" for kind in ("baseline", "analog") for time in (60, 3600, 86400, 2592000)]
+TARGETS = {
+    "cifar10_accuracy_percent": ACCURACY,
+    "cifar10_ptq_accuracy_percent": ACCURACY,
+    "cifar10_qat_accuracy_percent": ACCURACY,
+    "cifar10_noisy_accuracy_percent": ACCURACY,
+    "cifar10_analog_accuracy_percent": ACCURACY,
+    **{f"{drift}_percent": ACCURACY for drift in _DRIFTS},
+}
+UNCERTAINTIES = {f"{drift}_uncertainty_percent": f"{drift}_percent" for drift in _DRIFTS}
+
+# It numbers operations and orders edges differently from NAS-Bench-201.
+_OPERATIONS = (1, 0, 3, 2, 4)  # its 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool
+_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
 class _Record(metaclass=pickles.Sealed):
@@ -9,26 +54,26 @@ class _Record(metaclass=pickles.Sealed):
     uncertainty: float
 
 
-def from_analog(encoding: tuple[int, ...]) -> Architecture:
+def from_encoding(encoding: tuple[int, ...]) -> Architecture:
     """The architecture of an analog-nasbench tuple."""
-    if not all(type(op) is int and 0 <= op < len(_ANALOG_OPERATIONS) for op in encoding):
+    if not all(type(op) is int and 0 <= op < len(_OPERATIONS) for op in encoding):
         raise ValueError(f"{encoding!r} is not a cell")
-    by_edge = {edge: _ANALOG_OPERATIONS[op] for edge, op in zip(_ANALOG_EDGES, encoding, strict=True)}
+    by_edge = {edge: _OPERATIONS[op] for edge, op in zip(_EDGES, encoding, strict=True)}
     return tuple(by_edge[edge] for edge in EDGES)
 
 
-def _read_analog(path: Path) -> dict[Architecture, dict[str, float]]:
+def _read_records(path: Path) -> dict[Architecture, dict[str, float]]:
     """Accuracies per cell: fully trained on CIFAR-10, quantised, with analogue noise and drift."""
     allowed = {("analognasbench.data", name): _Record for name in ("Architecture", "DriftMeasurement")}
     with path.open("rb") as file:
         records = pickles.load(file, allowed)
-    table = {from_analog(encoding): _analog_targets(record) for encoding, record in records.items()}
+    table = {from_encoding(encoding): _targets(record) for encoding, record in records.items()}
     if len({tuple(targets) for targets in table.values()}) > 1:
         raise ValueError("cells of different figures")
     return table
 
 
-def _analog_targets(record: Any) -> dict[str, float]:
+def _targets(record: Any) -> dict[str, float]:
     """One column per figure; a drift measurement is a value and its uncertainty."""
     if not isinstance(record, _Record):
         raise ValueError(f"{record!r} is not the record of a cell")
@@ -38,10 +83,16 @@ def _analog_targets(record: Any) -> dict[str, float]:
             continue
         if not re.fullmatch("[a-z0-9_]+", name):
             raise ValueError(f"{name!r} is not the name of a figure")
-        target = f"cifar10_{name.removeprefix('baseline_accuracy') or 'accuracy'}_percent"
+        figure = f"cifar10_{name.removeprefix('baseline_accuracy') or 'accuracy'}"
         if isinstance(value, _Record):
-            targets[target] = percentage(value.value)
-            targets[target.replace("_percent", "_uncertainty_percent")] = percentage(value.uncertainty)
+            targets[f"{figure}_percent"] = percentage(value.value)
+            targets[f"{figure}_uncertainty_percent"] = percentage(value.uncertainty)
         else:
-            targets[target] = percentage(value)
+            targets[f"{figure}_percent"] = percentage(value)
     return targets
+
+
+def read(space: str, paths: list[Path]) -> list[Trained]:
+    """Every cell, in lexicographic order of the operation indices."""
+    table = complete(paths[0], _read_records)
+    return [Trained(cell, table[cell]) for cell in all_architectures()]

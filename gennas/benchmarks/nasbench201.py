@@ -1,15 +1,25 @@
+"""NAS-Bench-201 itself: validation accuracies on three data sets, mean over its seeds, as released with GenNAS.
+
+Source: Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+from gennas.benchmarks import Trained
+from gennas.benchmarks._nasbench201 import FIX, complete
+from gennas.files.documents import read_json
+from gennas.files.fetch import File
+from gennas.files.values import percentage
+from gennas.spaces.nasbench201.cell import Architecture, all_architectures
+from gennas.targets import ACCURACY
+
+DECLARATION = {"spaces": ["nasbench201"]}
 _TABLES = "https://raw.githubusercontent.com/leeyeehoo/GenNAS-Zero/791b2b287d9007f781f90b8731624a833964d79f/data/nb201/"
-SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
-    # Every cell trained on CIFAR-10, and what becomes of it on analogue hardware.
-    "analog-nasbench": (
-        PackageFile(
-            "analog-nasbench",
-            "0.1.3",
-            "analognasbench/data.anb",
-            sha256="85f3435b877aa2d36268d55ce07f6ff6d73643d17a840f1941745da5eb80db32",
-        ),
-    ),
-    # Validation accuracies of NAS-Bench-201 itself, mean over its seeds.
+FILES: Mapping[str, tuple[File, ...]] = {
     "nasbench201": (
         File(
             "nasbench201/cifar10valid.json",
@@ -28,20 +38,19 @@ SOURCES: dict[str, tuple[File | PackageFile, ...]] = {
         ),
     ),
 }
+#: Of each file, in their order.
+TARGETS = {
+    "cifar10_validation_accuracy_percent": ACCURACY,
+    "cifar100_validation_accuracy_percent": ACCURACY,
+    "imagenet16_120_validation_accuracy_percent": ACCURACY,
+}
 TABLE_LIMIT = 1 << 23  # bytes; the tables have 0.7 MB
-MEND = "get the file again"
-#: Column of each table of the source `nasbench201`, in the order of its files.
-_TABLE_TARGETS = (
-    "cifar10_validation_accuracy_percent",
-    "cifar100_validation_accuracy_percent",
-    "imagenet16_120_validation_accuracy_percent",
-)
 
 
 def _read_table(path: Path) -> dict[Architecture, float]:
     """Accuracies per cell; rows are [[[a], [b, c], [d, e, f]], accuracy], operations per node in our order."""
     table: dict[Architecture, float] = {}
-    for nodes, accuracy in read_json(path, MEND, TABLE_LIMIT):
+    for nodes, accuracy in read_json(path, FIX, TABLE_LIMIT):
         cell = tuple(itertools.chain(*nodes))
         if cell in table:
             raise ValueError(f"{nodes} is listed twice")
@@ -49,21 +58,7 @@ def _read_table(path: Path) -> dict[Architecture, float]:
     return table
 
 
-def _complete(path: Path, read_cells: Callable[[Path], dict[Architecture, T]]) -> dict[Architecture, T]:
-    """What a file says of every cell of the space."""
-    try:
-        table = read_cells(path)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(f"{path}: not a table of NAS-Bench-201's cells ({error!r}); {MEND}") from error
-    if table.keys() != set(all_architectures()):
-        raise InputError(f"{path}: {len(table)} architectures, not the {len(all_architectures())}; {MEND}")
-    return table
-
-
-def read(source: str, paths: list[Path]) -> list[Trained]:
-    """See `Space.read`; in lexicographic order of the operation indices."""
-    if source == "analog-nasbench":
-        table = _complete(paths[0], _read_analog)
-        return [Trained(cell, table[cell]) for cell in all_architectures()]
-    columns = {target: _complete(path, _read_table) for target, path in zip(_TABLE_TARGETS, paths, strict=True)}
+def read(space: str, paths: list[Path]) -> list[Trained]:
+    """Every cell, in lexicographic order of the operation indices."""
+    columns = {target: complete(path, _read_table) for target, path in zip(TARGETS, paths, strict=True)}
     return [Trained(cell, {target: column[cell] for target, column in columns.items()}) for cell in all_architectures()]

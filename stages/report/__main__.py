@@ -108,17 +108,16 @@ def draw(args: argparse.Namespace, every: Mapping[str, Scores], table: Rows) -> 
     styles = figures.proxy_styles([*(row["proxy"] for row in curves), *every])
     tasks = {path.stem: study.read_task(path) for path in args.tasks}
     tasks["the searched task"] = study.read_task(args.best_task)
-    target = args.params["target"]
-    truth = study.read_truth(args.benchmark, target)
+    truth = study.read_truth(args.benchmark, args.params["target"])
     pairs = read_rows(args.proxy_correlation, artifacts.PROXY_CORRELATION)
     return {
         "cost": figures.cost(table),
         "proxy_correlation": figures.proxy_correlation(pairs, [*rhos]),
-        "scatter": figures.scatter(every, truth, target, rhos, styles),
+        "scatter": figures.scatter(every, truth, rhos, styles),
         "convergence": figures.convergence(curves, styles),
         "signals": draw_signals(tasks, study.read_images(args.images), derive_seed(args.seed, "report")),
         "task_search": figures.task_search(read_rows(args.trials, artifacts.TRIALS)),
-        "search": figures.search(read_rows(args.trajectory, artifacts.TRAJECTORY), target),
+        "search": figures.search(read_rows(args.trajectory, artifacts.TRAJECTORY), truth.target.unit),
         "retrain": figures.retrain(read_rows(args.history, artifacts.HISTORY)),
     }
 
@@ -133,7 +132,7 @@ def draw_signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str
 def diagram(space_name: str, architecture_id: str) -> str:
     """The picture of an architecture."""
     space = spaces.load(space_name)
-    return figures.diagram(space.diagram(spaces.parse(space, architecture_id)))
+    return figures.diagram(space.graph(spaces.parse(space, architecture_id)))
 
 
 def checksums(paths: Iterable[Path]) -> dict[str, str]:
@@ -178,6 +177,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     target = args.params["target"]
+    declaration = artifacts.target(artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK), target, args.benchmark)
     scored = scores.read([args.scores, args.aggregates])
     every = scores.by_proxy(scored)
     correlation = read_rows(args.correlation, artifacts.CORRELATION)
@@ -189,8 +189,10 @@ def main(args: argparse.Namespace) -> None:
     html = render(
         space=args.space,
         target=target,
-        unit=artifacts.unit(target),
-        quantity=artifacts.quantity(target),
+        unit=declaration.unit,
+        quantity=declaration.quantity,
+        higher_is_better=declaration.higher_is_better,
+        by_error=figures.by_error(declaration),
         headline=table,
         repetitions=by_seed(correlation, target),
         further=further_targets(correlation, target),

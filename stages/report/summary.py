@@ -20,6 +20,8 @@ from stages.support import artifacts
 from stages.support import params as study_params
 
 Sections = dict[str, dict[str, Any]]
+#: What retraining measures, in words, and its unit.
+METRICS = {"accuracy_percent": ("accuracy", " %"), "perplexity": ("perplexity", "")}
 
 
 def read_study(folder: Path) -> Sections:
@@ -57,15 +59,14 @@ def table(seconds: dict[str, str], metrics: dict[str, dict[str, Any]]) -> str:
 def retrained_text(retrained: dict[str, Any]) -> str:
     """What the real training reached, in words."""
     metric = retrained["metric"]
-    unit = " %" if metric.endswith("_percent") else ""
+    name, unit = METRICS[metric]
     found, other = (f"{number(retrained[role][f'test_{metric}'], 2)}{unit}" for role in ("found", "random"))
-    words = f"test {metric.removesuffix('_percent')}"
-    return f"{found} {words} on {retrained['dataset']} (a random architecture: {other})"
+    return f"{found} test {name} on {retrained['dataset']} (a random architecture: {other})"
 
 
 def answer(best: dict[str, Any], retrained: dict[str, Any]) -> str:
     """The architecture found, in words."""
-    share, unit = 100 * best["rank"] / best["benchmark_size"], artifacts.unit(best["target"])
+    share, unit = 100 * best["rank"] / best["benchmark_size"], best["unit"]
     return (
         f"found      {best['architecture']}\n"
         f"           rank {best['rank']} of {best['benchmark_size']} (top {share:.2f} %), "
@@ -105,7 +106,7 @@ def correlation_rows(folder: Path, space: str, section: dict[str, Any]) -> Itera
         seeds = str(proxies[proxy]["seeds"]) if proxy in proxies else "-"  # an aggregate has none of its own
         rho = f"{number(row['spearman_rho'])} [{number(row['rho_low'], 2)}, {number(row['rho_high'], 2)}]"
         share = f"{100 * row['top_share']:.0f} %"
-        target = row["target"].replace("_percent", "").replace("_", " ")
+        target = row["target"].replace("_", " ")
         yield [
             space,
             target,
@@ -123,7 +124,7 @@ def answer_row(folder: Path, space: str) -> list[str]:
     """What the search found."""
     best = read_json(folder / "results" / space / "search" / "best.json", schema=artifacts.BEST)
     retrained = read_json(folder / "results" / space / "retrain" / "metrics.json", schema=artifacts.RETRAINED)
-    unit = artifacts.unit(best["target"])
+    unit = best["unit"]
     rank = f"{best['rank']} of {best['benchmark_size']} (top {100 * best['rank'] / best['benchmark_size']:.2g} %)"
     value, regret = f"{number(best['value'], 2)} {unit}", f"{number(best['regret'], 2)} {unit}"
     return [space, rank, value, regret, str(best["evaluations"]), retrained_text(retrained)]

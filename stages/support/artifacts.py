@@ -19,8 +19,12 @@ import pyarrow.parquet as pq
 
 from gennas.errors import InputError
 from gennas.files.atomic import atomic_write
+from gennas.files.documents import parse_json
+from gennas.targets import Target
 
 FORMAT_VERSION = b"2"
+#: Metadata of a benchmark's columns: the declaration of a target (JSON); or the target that one is the uncertainty of.
+_TARGET, _UNCERTAINTY = b"target", b"uncertainty_of"
 
 
 def _schema(title: str, nullable: tuple[str, ...] = (), **columns: tuple[pa.DataType, str]) -> pa.Schema:
@@ -46,7 +50,7 @@ BENCHMARK = _schema(
     status=(pa.string(), "ok, or how its training failed"),
     parameters=(pa.int64(), "trainable parameters, as the source states them"),
     labelled=(pa.bool_(), "one of those that the paper's task search labelled"),
-)  # followed by one float64 column per target, null where it was not measured
+)  # followed by one float64 column per target and uncertainty (`target_field`), null where it was not measured
 IMAGES = _schema(
     "images",
     pixels=(pa.binary(), "one RGB image, uint8, height x width x 3, row-major"),
@@ -76,7 +80,7 @@ CORRELATION = _schema(
     seeds=(pa.string(), "one seed's index, or 'mean': the scores averaged over all seeds"),
     architectures=(pa.int32(), "n, the number of architectures compared: those whose target is known"),
     failed=(pa.int32(), "how many of them have no score: diverged, undefined, timed out or crashed (ranked last)"),
-    spearman_rho=(pa.float64(), "Spearman's rank correlation between score and quality; see `orientation`"),
+    spearman_rho=(pa.float64(), "Spearman's rank correlation between score and quality; see `gennas.targets.Target`"),
     rho_low=(pa.float64(), "lower end of rho's 95 % interval over architectures"),
     rho_high=(pa.float64(), "upper end"),
     kendall_tau=(pa.float64(), "Kendall's tau-b"),
@@ -113,17 +117,35 @@ TRIALS = _schema(
     best_fitness=(pa.float64(), "best fitness so far"),
     task=(pa.string(), "the task, as JSON"),
 )
+_STEP: dict[str, tuple[pa.DataType, str]] = {
+    "search": (pa.string(), "name of the search in params.yaml"),
+    "kind": (pa.string(), "what search it is"),
+    "seed": _SEED,
+    "evaluation": (pa.int32(), "architectures scored so far, from 1; steps of a search that scores none"),
+    "queries": (pa.int32(), "how many architectures' ground truth the search had asked for by then"),
+    "architecture": _ARCHITECTURE,
+    "scores": (
+        pa.list_(pa.field("item", pa.float64(), nullable=False)),
+        "its scores, one per objective, higher is better; of a search by a supernet, what that says of it",
+    ),
+    "best_architecture": (pa.string(), "the answer so far"),
+}
+STEPS = _schema("steps of one run of a search", **_STEP)
 TRAJECTORY = _schema(
     "trajectory",
-    algorithm=(pa.string(), "ageing_evolution, random_search, nasi_fix or nasi_ada"),
-    seed=_SEED,
-    evaluation=(pa.int32(), "proxy evaluations done, from 1; steps of NASI"),
-    architecture=_ARCHITECTURE,
-    score=(pa.float64(), "its score; the trace norm of NASI's supernet"),
-    best_architecture=(pa.string(), "the answer so far: the best-scored architecture; of NASI, what its logits prefer"),
-    best_value=(pa.float64(), "its true value of the target"),
+    **_STEP,
+    best_value=(pa.float64(), "the answer's true value of the target"),
     best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
     regret=(pa.float64(), "how far that is from the benchmark's best value, in the target's unit"),
+)
+FINALS = _schema(
+    "finals",
+    search=(pa.string(), "name of the search whose finalist it is"),
+    position=(pa.int32(), "rank among its finalists by the search's own scores, from 0"),
+    architecture=_ARCHITECTURE,
+    seed=(pa.int32(), "repetition, from 1: repetition 0 may have chosen the finalists"),
+    score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
+    status=(pa.string(), "ok; or why there is no score: diverged, undefined, timed out, crashed"),
 )
 HISTORY = _schema(
     "history",
@@ -147,7 +169,7 @@ def _document(**properties: dict[str, Any]) -> dict[str, Any]:
 
 #: best.json: the search's answer; what is not finite is null.
 BEST = _document(
-    architecture=_TEXT, target=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
+    architecture=_TEXT, target=_TEXT, unit=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
     evaluations=_COUNT, finalists=_COUNT,
 )  # fmt: skip
 _PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
@@ -163,20 +185,28 @@ ROW_GROUP = 2048
 
 
 def _check(table: pa.Table, schema: pa.Schema, path: Path) -> None:
-    """Compare names and types; only a benchmark may have further columns, all of them float64."""
+    """Compare names and types; only a benchmark may have further columns: targets and their uncertainties."""
     found = {field.name: field.type for field in table.schema}
     wanted = {field.name: field.type for field in schema}
     extra = {name: kind for name, kind in found.items() if name not in wanted}
     wrong = [name for name, kind in wanted.items() if found.get(name) != kind]
     if schema is not BENCHMARK:
         wrong += extra
-    wrong += [name for name, kind in extra.items() if kind != pa.float64()]
+    wrong += [name for name in extra if not _fits(table.schema.field(name))]
     if wrong:
         title = schema.metadata[b"artifact"].decode()
         raise InputError(f"{path}: column {wrong[0]!r} does not fit the {title} schema; delete the file and re-run")
     unknown = [name for name in wanted if table[name].null_count and not schema.field(name).nullable]
     if unknown:
         raise InputError(f"{path}: column {unknown[0]!r} has gaps; delete the file and re-run")
+
+
+def _fits(field: pa.Field) -> bool:
+    """Whether a column is one of a target, or of its uncertainty."""
+    try:
+        return field.type == pa.float64() and bool(_declaration(field))
+    except ValueError:  # of JSON or of a declaration
+        return False
 
 
 def _one_nan(column: pa.Array) -> pa.Array:
@@ -226,35 +256,36 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def target_columns(benchmark: pa.Table) -> list[str]:
-    """The benchmark's target columns; a measurement's uncertainty is no target."""
-    columns = (name for name in benchmark.column_names if name not in BENCHMARK.names)
-    return [name for name in columns if not name.endswith("_uncertainty_percent")]
+def targets(benchmark: pa.Table) -> dict[str, Target]:
+    """The benchmark's targets by column, as their sources declare them; a measurement's uncertainty is no target."""
+    declared = {field.name: _declaration(field) for field in benchmark.schema if field.name not in BENCHMARK.names}
+    return {name: one for name, one in declared.items() if isinstance(one, Target)}
 
 
-def orientation(target: str) -> int:
-    """1 for a target of which more is better, an accuracy in percent; -1 for a log-perplexity in nats.
-
-    The quality of an architecture is its target times this.
-    """
-    return -1 if target.endswith("_log_perplexity") else 1
-
-
-def unit(target: str) -> str:
-    """The unit of a target, for people."""
-    return "nats" if target.endswith("_log_perplexity") else "%"
+def target(benchmark: pa.Table, name: str, path: Path = Path("benchmark.parquet")) -> Target:
+    """The declaration of a target; an InputError unless the benchmark has it."""
+    known = targets(benchmark)
+    if name not in known:
+        raise InputError(f"{path}: no target {name!r}; its sources have {', '.join(known)}")
+    return known[name]
 
 
-def quantity(target: str) -> str:
-    """What a target is, for people."""
-    return "log-perplexity" if target.endswith("_log_perplexity") else "accuracy"
+def target_field(name: str, declaration: Target) -> pa.Field:
+    """The column of a target in a benchmark's schema, which carries the declaration."""
+    return pa.field(name, pa.float64(), metadata={_TARGET: declaration.to_text()})
 
 
-def check_target(benchmark: pa.Table, target: str, path: Path) -> None:
-    """Raise an InputError unless the benchmark has the target."""
-    targets = target_columns(benchmark)
-    if target not in targets:
-        raise InputError(f"{path}: no target {target!r}; this source has {', '.join(targets)}")
+def uncertainty_field(name: str, of: str) -> pa.Field:
+    """The column of the uncertainty of a target."""
+    return pa.field(name, pa.float64(), metadata={_UNCERTAINTY: of})
+
+
+def _declaration(field: pa.Field) -> Target | str:
+    """What a benchmark's column says that it is: a target, or the uncertainty of one, whose name this is then."""
+    metadata = field.metadata or {}
+    if _UNCERTAINTY in metadata:
+        return str(metadata[_UNCERTAINTY].decode())
+    return Target.from_mapping(parse_json(metadata.get(_TARGET, b"null")))
 
 
 def write_text(text: str, path: Path) -> None:

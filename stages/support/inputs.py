@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
 
 from gennas.errors import InputError
 from stages.support import artifacts
-
-if TYPE_CHECKING:
-    pass
+from stages.support.ground_truth import GroundTruth
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -32,15 +29,14 @@ def read_sample(path: Path, role: str, first: int = 0, last: int | None = None) 
     return list(ids[first:last])
 
 
-def read_truth(path: Path, target: str) -> dict[str, float]:
-    """The target by architecture id, where it is known."""
+def read_ground_truth(path: Path, target: str) -> GroundTruth:
+    """What the benchmark says of the architectures whose target is known."""
     benchmark = artifacts.read_parquet(path, artifacts.BENCHMARK)
-    artifacts.check_target(benchmark, target, path)
+    declaration = artifacts.target(benchmark, target, path)
     known = benchmark.filter(pc.is_valid(benchmark[target]))
-    return dict(zip(known["architecture"].to_pylist(), known[target].to_pylist(), strict=True))
+    return GroundTruth(dict(zip(known["architecture"].to_pylist(), known[target].to_pylist(), strict=True)), declaration)
 
 
 def read_quality(path: Path, target: str) -> dict[str, float]:
-    """Quality by architecture id, higher is better: the target where it is known, times its orientation."""
-    sign = artifacts.orientation(target)
-    return {architecture: sign * value for architecture, value in read_truth(path, target).items()}
+    """Quality by architecture id, higher is better (`Target.quality`), where the target is known."""
+    return read_ground_truth(path, target).quality

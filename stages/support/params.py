@@ -15,6 +15,7 @@ from typing import Any
 from jsonschema import ValidationError
 from jsonschema.exceptions import relevance
 
+from gennas import benchmarks
 from gennas.errors import InputError
 from gennas.files.documents import read_yaml, violations
 from stages.support.protocols import OF_SEQUENCES, TRAINING, WITHOUT_PROTOCOL
@@ -22,7 +23,16 @@ from stages.support.protocols import OF_SEQUENCES, TRAINING, WITHOUT_PROTOCOL
 ROOT = Path(__file__).parent.parent.parent
 SPACES, PROXIES = ROOT / "gennas" / "spaces", ROOT / "gennas" / "proxies"
 #: Spaces with a supernet, for NASI's search.
-SUPERNETS = ("nasbench201",)
+SUPERNETS = tuple(sorted(file.parent.name for file in SPACES.glob("*/supernet.py")))
+#: What sources of ground truth were called as the one of `download.source`.
+RENAMED_SOURCES = {
+    "gennas": ["gennas-nasbench101"],
+    "official": ["nasbench101"],
+    "cifar10": ["nds-cifar10"],
+    "imagenet": ["nds-imagenet"],
+    "ptb": ["nasbench-nlp"],
+    "ptb+wikitext2": ["nasbench-nlp", "nasbench-nlp-wikitext2"],
+}
 #: Labelled images for retraining (`gennas.data.images`, which takes long to import).
 IMAGE_DATASETS = ("digits", "cifar10", "cifar10_subset")
 SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.yaml"
@@ -47,15 +57,17 @@ def describe(error: ValidationError, path: Path) -> str:
 
 def check(params: Any, path: Path) -> None:
     """Raise an InputError for the most telling violation of the schema, or for the first thing it cannot say."""
+    check_renamed(params, path)
     if errors := violations(params, load_schema()):
         raise InputError(describe(max(errors, key=relevance), path))
     for key in params.keys() - {"base", "protocols"}:
-        if not (SPACES / f"{key}.py").is_file():
-            known = ", ".join(sorted(file.stem for file in SPACES.glob("[a-z]*.py")))
+        if not (SPACES / key / "__init__.py").is_file() or key == "common":
+            known = ", ".join(sorted({file.parent.name for file in SPACES.glob("[a-z]*/__init__.py")} - {"common"}))
             raise InputError(f"{path}: {key}: there is no search space of this name (known: {known})")
     for space in params["base"]["spaces"]:
         if space not in params:
             raise InputError(f"{path}: base.spaces: {space!r} has no section of its own; add one, or take it out")
+        check_sources(params[space], path, space)
         check_protocols(params, path, space)
         check_kinds(params[space], path, space)
         check_aggregates(params[space], path, space)
@@ -66,6 +78,15 @@ def check(params: Any, path: Path) -> None:
     for key, value, other, limit in limits(params):
         if value > limit:
             raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}; lower it")
+
+
+def check_renamed(params: Any, path: Path) -> None:
+    """Raise an InputError for the one `source` that a space used to have: it is a list now."""
+    for space, section in params.items() if isinstance(params, dict) else ():
+        download = section.get("download") if isinstance(section, dict) else None
+        if isinstance(download, dict) and isinstance(old := download.get("source"), str):
+            new = ", ".join(RENAMED_SOURCES.get(old, [old]))
+            raise InputError(f"{path}: {space}.download.source: it is a list now; write sources: [{new}]")
 
 
 def limits(params: dict[str, Any]) -> Iterator[tuple[str, int, str, int]]:
@@ -146,6 +167,14 @@ def check_aggregates(section: dict[str, Any], path: Path, space: str) -> None:
                     f"{path}: {space}.aggregate.{name}: the task of {member} was chosen on the architectures that a "
                     "fit learns from; take a member of another task"
                 )
+
+
+def check_sources(section: dict[str, Any], path: Path, space: str) -> None:
+    """Raise an InputError for a source of ground truth that is not there, or not of this space."""
+    try:
+        benchmarks.check_sources(space, section["download"]["sources"])
+    except InputError as error:
+        raise InputError(f"{path}: {space}.download.sources: {error}") from error
 
 
 def check_rungs(params: dict[str, Any], path: Path, space: str) -> None:

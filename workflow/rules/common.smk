@@ -68,7 +68,14 @@ def growing(amount):
 
 def scoring_code(stage):
     """An input function: the code of a stage that scores with the regression proxy."""
-    return lambda wildcards: code.files(stage, f"gennas/spaces/{wildcards.space}", "gennas/proxies/regression")
+    return lambda wildcards: code.files(
+        stage, f"gennas/spaces/{wildcards.space}", "gennas/proxies/regression"
+    )
+
+
+def sources(space):
+    """The modules of the sources of a space's ground truth."""
+    return [f"gennas/benchmarks/{name.replace('-', '_')}" for name in PARAMS[space]["download"]["sources"]]
 
 
 def task_file(task, space):
@@ -93,7 +100,9 @@ def proxy_values(wildcards):
 
 def proxy_code(wildcards):
     """A hash of the code of a shard: as thirty inputs of each of thousands, its files would double the time to plan."""
-    return code.digest("train_proxy", f"gennas/spaces/{wildcards.space}", f"gennas/proxies/{proxy(wildcards)['kind']}")
+    return code.digest(
+        "train_proxy", f"gennas/spaces/{wildcards.space}", f"gennas/proxies/{proxy(wildcards)['kind']}"
+    )
 
 
 def needs_gpu(wildcards):

@@ -1,13 +1,16 @@
 """Ground truth and unlabelled images.
 
-Reads:  the source named in params.yaml, verified by hash, fetched with retries
+Reads:  the sources named in params.yaml, verified by hash, fetched with retries; joined by architecture
 Writes: benchmark.parquet (one row per architecture), images.parquet
 """
 
 
 rule download:
     input:
-        code=lambda wildcards: code.files("download", f"gennas/spaces/{wildcards.space}"),
+        code=lambda wildcards: code.files(
+            "download", f"gennas/spaces/{wildcards.space}", *sources(wildcards.space)
+        ),
+        sources=code.loaded_files("gennas/benchmarks"),
     output:
         benchmark="results/{space}/benchmark.parquet",
         images="results/{space}/images.parquet",

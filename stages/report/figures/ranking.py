@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from stages.report.figures.style import BLACK, RHO, Rows, Styles, canvas, styled, to_svg
-from stages.support import artifacts
+from gennas.targets import Target
+from stages.report.figures.style import BLACK, RHO, Rows, Styles, canvas, styled, to_svg, with_unit
 from stages.support.scores import Scores
+from stages.support.truth import Truth
 
 MANY = 1000  # dots in a panel: they are drawn as one picture, or a report of a whole space would take 10 MB
 PANELS = 12  # of score against truth
@@ -24,17 +25,17 @@ def accuracy_axis(axis: Axes, accuracies: Sequence[float]) -> None:
     axis.xaxis.set_major_formatter("{x:.3g}")
 
 
-def truth_axis(axis: Axes, values: np.ndarray, target: str) -> None:
-    """Better is to the right: an accuracy by the logarithm of its error, a log-perplexity backwards."""
-    if artifacts.orientation(target) > 0:
+def by_error(target: Target) -> bool:
+    """Whether a target is drawn by the logarithm of what it lacks to 100 %."""
+    return target.higher_is_better and (target.unit, target.high) == ("%", 100)
+
+
+def truth_axis(axis: Axes, values: np.ndarray, target: Target) -> None:
+    """Better is to the right: an accuracy by the logarithm of its error, what less is better of backwards."""
+    if by_error(target):
         accuracy_axis(axis, list(values))
-    else:
+    elif not target.higher_is_better:
         axis.invert_xaxis()
-
-
-def truth_label(target: str) -> str:
-    """What the x axis shows."""
-    return f"true {artifacts.quantity(target)} ({artifacts.unit(target)})"
 
 
 def score_floor(scores: np.ndarray) -> float:
@@ -46,7 +47,7 @@ def score_floor(scores: np.ndarray) -> float:
     return float(max(finite.min(), lower - 3 * (upper - lower)))
 
 
-def scatter_panel(axis: Axes, values: np.ndarray, scores: np.ndarray, colour: str, target: str) -> None:
+def scatter_panel(axis: Axes, values: np.ndarray, scores: np.ndarray, colour: str, target: Target) -> None:
     """Dots; a score under the axis's floor, -inf of a diverged training included, is a cross there.
 
     An architecture whose own training failed has no place on the axis and is left out.
@@ -64,9 +65,7 @@ def scatter_panel(axis: Axes, values: np.ndarray, scores: np.ndarray, colour: st
 
 
 @styled
-def scatter(
-    scores: Mapping[str, Scores], truth: Mapping[str, float], target: str, rhos: Mapping[str, float], styles: Styles
-) -> str:
+def scatter(scores: Mapping[str, Scores], truth: Truth, rhos: Mapping[str, float], styles: Styles) -> str:
     """Mean score against the target, a panel for each of the first `PANELS` proxies of `rhos`."""
     panels = {proxy: scores[proxy] for proxy in [*rhos][:PANELS]}
     lines = math.ceil(len(panels) / 2)
@@ -74,9 +73,9 @@ def scatter(
     for place, (proxy, own) in enumerate(panels.items(), start=1):
         axis = figure.add_subplot(lines, 2, place)
         axis.set_title(f"{proxy}\n{RHO} = {rhos[proxy]:.2f}")
-        values = np.array([truth[architecture] for architecture in own.architectures])
-        scatter_panel(axis, values, own.mean, styles[proxy]["color"], target)
-    figure.supxlabel(truth_label(target), fontsize=10)
+        values = np.array([truth.values[architecture] for architecture in own.architectures])
+        scatter_panel(axis, values, own.mean, styles[proxy]["color"], truth.target)
+    figure.supxlabel(with_unit(f"true {truth.target.quantity}", truth.target.unit), fontsize=10)
     figure.supylabel("score", fontsize=10)
     return to_svg(figure)
 

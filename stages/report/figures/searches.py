@@ -6,8 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from stages.report.figures.style import BLACK, GREEN, PURPLE, RANDOM, RHO, SEARCHED, Rows, canvas, styled, to_svg
-from stages.support import artifacts
+from stages.report.figures.style import (
+    BLACK,
+    GREEN,
+    PURPLE,
+    RANDOM,
+    RHO,
+    SEARCHED,
+    Rows,
+    canvas,
+    styled,
+    to_svg,
+    with_unit,
+)
 
 ALGORITHMS: dict[str, dict[str, Any]] = {
     "ageing_evolution": SEARCHED,
@@ -45,10 +56,10 @@ def regrets(trajectory: Rows, algorithm: str) -> np.ndarray:
 
 
 @styled
-def search(trajectory: Rows, target: str) -> str:
+def search(trajectory: Rows, unit: str) -> str:
     """Regret against evaluations: each algorithm's mean over seeds, and its range (`TRAJECTORY`)."""
     figure = canvas(3.2)
-    axis = figure.add_subplot(xlabel="architectures scored", ylabel=f"regret ({artifacts.unit(target)})")
+    axis = figure.add_subplot(xlabel="architectures scored", ylabel=with_unit("regret", unit))
     for algorithm in dict.fromkeys(row["algorithm"] for row in trajectory):
         style = ALGORITHMS[algorithm]
         regret = regrets(trajectory, algorithm)

@@ -64,3 +64,8 @@ def to_svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=300)
     return buffer.getvalue()
+
+
+def with_unit(quantity: str, unit: str) -> str:
+    """An axis's label."""
+    return f"{quantity} ({unit})" if unit else quantity

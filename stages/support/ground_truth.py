@@ -7,29 +7,31 @@ from bisect import bisect_right
 from typing import Any
 
 from gennas.errors import InputError
-from stages.support import artifacts
+from gennas.targets import Target
 
 
-class Truth:
+class GroundTruth:
     """What the benchmark says of an architecture."""
 
-    def __init__(self, values: dict[str, float], target: str) -> None:
-        self.values = values
-        self.sign = artifacts.orientation(target)
-        self.sorted = sorted(self.sign * value for value in values.values())
+    def __init__(self, values: dict[str, float], target: Target) -> None:
+        self.values, self.target = values, target
+        #: Higher is better.
+        self.quality = {architecture: target.quality(value) for architecture, value in values.items()}
+        self.sorted = sorted(self.quality.values())
 
     def of(self, architecture: str) -> tuple[float, int, float]:
         """The target, the rank from 1 (equals share the best), the regret against the optimum."""
         if architecture not in self.values:
             raise InputError(
-                f"params.yaml: search_architecture.over: the benchmark did not train {architecture}; search the table"
+                f"params.yaml: search_architecture.candidates: the benchmark has not trained {architecture}; "
+                "search those that it has trained (benchmark)"
             )
-        quality = self.sign * self.values[architecture]
+        quality = self.quality[architecture]
         rank = len(self.sorted) - bisect_right(self.sorted, quality) + 1
         return self.values[architecture], rank, self.sorted[-1] - quality
 
 
-def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[str, Any]:
+def answer(architecture: str, score: float, truth: GroundTruth, target: str) -> dict[str, Any]:
     """best.json: the architecture found, and how good it is."""
     value, rank, regret = truth.of(architecture)
     finite = {
@@ -37,7 +39,8 @@ def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[s
         for name, number in (("score", score), ("value", value), ("regret", regret))
     }
     return {
-        "architecture": architecture, "target": target, "rank": rank, "benchmark_size": len(truth.values), **finite,
+        "architecture": architecture, "target": target, "unit": truth.target.unit, "rank": rank,
+        "benchmark_size": len(truth.values), **finite,
     }  # fmt: skip
 
 
