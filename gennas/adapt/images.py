@@ -11,6 +11,10 @@ from gennas.adapt.copies import Model, first, make_copy, recorded
 from gennas.adapt.examine import examine_images
 from gennas.adapt.space import Own
 from gennas.adapt.taps import CHOICES, check_taps
+from gennas.families.images import inputs
+from gennas.scoring import Context
+
+EXAMPLES = 2  # images that a network is looked at with
 
 
 class Backbone(nn.Module):
@@ -59,8 +63,9 @@ class OwnClassifier(nn.Module):
         return features
 
 
-def adapt(model: Model, images: Tensor, reads: str | None, taps: Sequence[str] | None) -> Own:
-    """A network of images (B, C, H, W), for a proxy that reads `reads` (a key of `CHOICES`) of it."""
+def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:
+    """A network of the context's images, for a proxy that reads `reads` (a key of `CHOICES`) of it."""
+    images = inputs(context)[:EXAMPLES]
     examined = examine_images(model, images)
     given = None if taps is None else check_taps(taps, examined)
     space = partial(Own, "images", (1, *images.shape[1:]), examined.memory_format, CLASSES=examined.classes)

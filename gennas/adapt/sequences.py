@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from gennas.adapt.copies import Model, first, make_copy, reason, title
 from gennas.adapt.space import Own
 from gennas.errors import InputError
+from gennas.scoring import Context
 
 
 class SequenceBackbone(nn.Module):
@@ -48,10 +50,11 @@ def examine_sequences(model: Model, sequences: Tensor) -> int:
     return int(output.shape[2])
 
 
-def adapt(model: Model, sequences: Tensor, reads: str | None, taps: Sequence[str] | None) -> Own:
-    """A network of sequences (T, B, D), which has no taps."""
+def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:
+    """A network of sequences (T, B, D), of which the context's are an example; it has no taps."""
     if taps is not None:
         raise InputError("taps: networks of sequences have none; leave them out")
+    sequences = cast(Tensor, context.images)
     length, _, size = sequences.shape
     outputs = examine_sequences(model, sequences)
     return Own(

@@ -13,7 +13,7 @@ from gennas.adapt.copies import Model, make_copy
 
 @dataclass(frozen=True)
 class Own:
-    """A space whose one member is a network of one's own, with its own width and depth; what proxies ask of any space."""
+    """A space whose one member is a network of one's own: what proxies ask of any space, less width and depth."""
 
     FAMILY: str
     INPUT_SHAPE: tuple[int, ...]  # of one input
