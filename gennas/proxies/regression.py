@@ -26,8 +26,12 @@ DECLARATION = {
     "taps": "stages",
     "options": {
         "task": {
+            "description": (
+                "What the networks learn: a published task by its name, a task file of your own by its path "
+                "(`tasks/mine.yaml`), or `searched` for the task that search_task finds."
+            ),
             "type": "string",
-            "description": "what to regress",
+            "pattern": "[a-z][a-z0-9_]*|tasks/[A-Za-z0-9_-]+\\.yaml",
         }
     },
 }
