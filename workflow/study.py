@@ -20,7 +20,7 @@ from stages import artifacts
 from stages.documents import read_json
 from stages.errors import InputError
 from workflow import summary
-from workflow.locks import locked
+from workflow.bridge.locks import locked
 
 PROJECT = Path(__file__).parent.parent
 STUDIES, RUNS = PROJECT / "studies", PROJECT / "runs"

@@ -1,34 +1,12 @@
 """What the rules share: the checked parameters, and helpers. No rules here."""
 
-import atexit
 import json
-import logging
-import os
-import sys
-
-sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from stages import params as study_params
-from stages.errors import InputError
 from stages.protocols import WITHOUT_PROTOCOL, told
-from workflow import bridge, checks, code, locks
+from workflow import code
 
-
-def or_exit(function, *arguments):
-    """Call a function; bad input ends in one line."""
-    try:
-        return function(*arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-if config:
-    sys.exit("error: --config is invisible to DVC; edit params.yaml, or use `dvc exp run -S key=value`")
 PARAMS = or_exit(study_params.load)
-logging.raiseExceptions = False  # no tracebacks for lines that a full disk has no room for
-BRIDGE = bridge.Bridge(workflow.is_main_process)
-or_exit(BRIDGE.check)
-shell.prefix(locks.JOB_PREFIX)
 
 # The default profile's `cores` are this machine's, and would bound the threads of jobs that run elsewhere, too.
 if workflow.resource_settings.nodes is not None:  # `jobs`, of a cluster's profile
@@ -39,7 +17,6 @@ PROTOCOLS = json.dumps(PARAMS["protocols"])
 SPACES = PARAMS["base"]["spaces"]
 #: Every hand-made task, used or not: dvc.yaml cannot follow the names in params.yaml.
 TASKS = sorted(map(str, Path("tasks").glob("*.yaml")))
-STAGES = [path.stem for path in Path(workflow.basedir, "rules").glob("*.smk") if path.stem != "common"]
 
 
 wildcard_constraints:
@@ -149,43 +126,3 @@ def labelled_shards(wildcards):
     fits = [one for one in PARAMS[wildcards.space]["aggregate"].values() if one["kind"] == "fit"]
     members = sorted({member for one in fits for member in one["members"]})
     return [f"results/{wildcards.space}/scores/{member}/shard-labelled.parquet" for member in members]
-
-
-def dvc_stages(jobs):
-    """The DVC stages of those jobs that are target rules."""
-    return {f"{job.rule.name}@{job.wildcards.space}" for job in jobs if job.rule.name in STAGES}
-
-
-def finished_stages():
-    """The DVC stages in the DAG that this run finished or found up to date."""
-    return dvc_stages(filter(workflow.dag.noneedrun_finished, workflow.dag.jobs))
-
-
-def check_declared():
-    """Refuse when a stage reads what dvc.yaml does not say, for one a task newly named in params.yaml."""
-    for job in workflow.dag.needrun_jobs():
-        for stage in dvc_stages([job]):
-            made = workflow.dag.dependencies[job].items()
-            own = {file for maker, files in made if maker.rule.name not in STAGES for file in files}
-            checks.check_declared(stage, set(job.input) - own)
-
-
-def name_failed_jobs():
-    """The last lines of a run that failed say which jobs did, after all that Snakemake says of them."""
-    for job in workflow.scheduler.failed:
-        print(f"error: {job.rule.name} failed; {', '.join(job.log)} says why", file=sys.stderr)
-
-
-def record_killed_run():
-    """Snakemake calls no hook when there is nothing to do; a run killed after its last job is recorded here."""
-    runs = workflow.executor_plugin and not workflow.dryrun
-    planned = workflow.dag is not None  # a DAG with nothing to do is false
-    if runs and planned and not len(workflow.dag):
-        try:
-            BRIDGE.record_rest(finished_stages())
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            os._exit(1)  # nothing else sets the exit code this late
-
-
-atexit.register(record_killed_run)
