@@ -9,12 +9,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import settings
 
 from workflow.study import prepare
@@ -31,8 +32,36 @@ RESULTS = Path("results", SPACE)
 #: What time_proxies measured, which no two runs do alike, and what shows it.
 MEASURED = [RESULTS / name for name in ("costs.parquet", "report.html", "figures/cost.svg")]
 SHARDS = f"results/{SPACE}/scores/*/shard-*.parquet"
-#: Whether comparisons with a benchmark's files are made with all of their entries, not only with some.
+#: Whether the tests marked `full` run, too.
 FULL = os.environ.get("GENNAS_FULL") == "1"
+
+
+#: Spaces that stand for all in the quick set: one of each kind of network, and of each reader of ids.
+VARIED_SPACES = {"nasbench101", "nasbench201", "nasbench_nlp", "nds_darts", "nds_resnext_a"}
+
+
+def varied(names: Iterable[str]) -> list[ParameterSet]:
+    """Spaces as parameters of an expensive test; but for `VARIED_SPACES`, marked `full`."""
+    return [pytest.param(name, marks=[] if name in VARIED_SPACES else pytest.mark.full) for name in names]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `full`; put the tests that need the toy study last, for it takes a minute to run.
+
+    But one of them comes first, so that it is made from the beginning, while the other workers do without it.
+    """
+    for item in items:
+        if item.get_closest_marker("full") and not FULL:
+            item.add_marker(pytest.mark.skip(reason="set GENNAS_FULL=1"))
+    items.sort(key=needs_toy_study)
+    first = next((item for item in items if needs_toy_study(item)), None)
+    if first:
+        items.remove(first)
+        items.insert(0, first)
+
+
+def needs_toy_study(item: pytest.Item) -> bool:
+    return "finished" in getattr(item, "fixturenames", ()) and not any(item.iter_markers("skip"))
 
 
 @dataclass(frozen=True)
@@ -150,7 +179,9 @@ def new_feather(folder: Path) -> Feather:
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".dvc").mkdir()
     shutil.copy2(PROJECT / ".dvc" / "config", folder / ".dvc")
-    (folder / ".gitignore").write_text(".snakemake/\n__pycache__/\nlogs/\nscratch/\n/results/**\n!/results/total.json\n")
+    (folder / ".gitignore").write_text(
+        ".snakemake/\n__pycache__/\nlogs/\nscratch/\n/results/**\n!/results/total.json\n"
+    )
     feather = Feather(folder)
     feather.succeed("git", "init", "--quiet")
     feather.commit()
@@ -190,6 +221,12 @@ def finished_feather(tmp_path_factory: pytest.TempPathFactory) -> Feather:
 def feather(finished_feather: Feather, tmp_path: Path) -> Feather:
     """A copy of the finished feather workflow."""
     return finished_feather.copy(tmp_path / "study")
+
+
+@pytest.fixture(scope="module")
+def own_feather(finished_feather: Feather, tmp_path_factory: pytest.TempPathFactory) -> Feather:
+    """A copy of the finished feather workflow, for tests that leave no trace."""
+    return finished_feather.copy(tmp_path_factory.mktemp("copy") / "study")
 
 
 @pytest.fixture

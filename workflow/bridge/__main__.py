@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from stages.errors import InputError
@@ -19,7 +20,7 @@ from workflow.bridge.run import SYNCING
 
 
 def adopt(outputs: Iterable[Path]) -> None:
-    """Let Snakemake take files for its own; in bridge.smk, it first removes the fan-out files that are stale."""
+    """Let Snakemake take for its own what is there; first, by bridge.smk, it removes stale fan-out files."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--touch", "--forceall"]
     done = subprocess.run(
         [*command, "--", *map(str, outputs)], capture_output=True, text=True, env={**os.environ, SYNCING: "1"}
@@ -45,12 +46,12 @@ def sync(layout: Layout) -> None:
     remove(damaged(fan_out_files()))
     for path in from_the_future(layout):
         path.touch()
-    adopted = sorted(path for paths in outputs.values() for path in paths if path.exists())
-    if adopted:
-        adopt(adopted)
+    if any(path.is_file() for folder in layout.result_folders() for path in folder.rglob("*")):
+        adopt(sorted(chain.from_iterable(outputs.values())))
     write(AGREED, content(LOCK))
     write_unrecorded([])
-    print(f"in step with {LOCK}: {len(adopted)} outputs adopted, {len(stale)} stages to run")
+    adopted = sum(path.exists() for path in chain.from_iterable(outputs.values()))
+    print(f"in step with {LOCK}: {adopted} outputs adopted, {len(stale)} stages to run")
 
 
 def main() -> None:

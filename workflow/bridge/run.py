@@ -51,10 +51,11 @@ def dvc(*arguments: str) -> None:
                 process.kill()
                 process.communicate()
                 raise
-    if process.returncode:
-        lines = output.split("\n")
-        reason = next((line for line in lines if line.startswith("ERROR: ")), "ERROR: no message")
-        raise InputError(f"dvc {arguments[0]} failed: {reason.removeprefix('ERROR: ')}; mend that and run it again")
+    errors = [line.removeprefix("ERROR: ") for line in output.split("\n") if line.startswith("ERROR: ")]
+    # `dvc commit` ends well when a file could not be copied to the cache, and has said so in a line.
+    if process.returncode or errors:
+        reason = errors[0] if errors else "no message"
+        raise InputError(f"dvc {arguments[0]} failed: {reason}; fix that and run it again")
 
 
 class Bridge:
