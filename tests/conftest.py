@@ -247,6 +247,12 @@ def fresh(tmp_path: Path) -> Study:
     return new_study(tmp_path / "study")
 
 
+@pytest.fixture(scope="session", params=[False, pytest.param(True, marks=pytest.mark.full)], ids=["some", "every"])
+def every(request: pytest.FixtureRequest) -> bool:
+    """Whether a comparison with a benchmark's files is made with every one of their entries, not only with some."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The folder of benchmark files: GENNAS_MIRROR, or shared/benchmarks beside the project."""
