@@ -10,11 +10,10 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from conftest import FULL
-from helpers import train_one_step
 from hypothesis import given
 from hypothesis import strategies as st
 from test_tfrecord import record
+from helpers import train_one_step
 
 from gennas.errors import InputError
 from gennas.spaces import nasbench101 as space
@@ -108,7 +107,15 @@ def all_cells(vertices):
 
 
 @pytest.mark.parametrize(
-    ("vertices", "cells"), [(2, 1), (3, 6), (4, 84), (5, 2_441), *([(6, 62_010), (7, 359_082)] if FULL else [])]
+    ("vertices", "cells"),
+    [
+        (2, 1),
+        (3, 6),
+        (4, 84),
+        (5, 2_441),
+        pytest.param(6, 62_010, marks=pytest.mark.full),
+        pytest.param(7, 359_082, marks=pytest.mark.full),
+    ],
 )
 def test_there_are_as_many_cells_as_in_the_benchmark(vertices, cells):
     """423,624 in all; and no two of them have the same hash."""
@@ -346,10 +353,10 @@ def test_the_files_list_cells_in_our_order_of_vertices(mirror):
             assert {(s, t) for s, row in enumerate(matrix) for t, bit in enumerate(row) if bit} == {*architecture.edges}
 
 
-def test_the_papers_networks_train_a_step(trained):
+def test_the_papers_networks_train_a_step(trained, every):
     """Every parameter gets a gradient; with 13 channels, divided unevenly."""
-    chosen = trained if FULL else [trained[i] for i in np.random.default_rng(0).choice(len(trained), 25, replace=False)]
-    for network in chosen:
+    chosen = np.random.default_rng(0).choice(len(trained), 25, replace=False)
+    for network in trained if every else [trained[index] for index in chosen]:
         torch.manual_seed(0)
         built = space.build(network.architecture, width=0.1, depth=0.34)
         assert count(built) == counted(network.architecture, channels=13, cells=1)

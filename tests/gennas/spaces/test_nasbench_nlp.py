@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from conftest import FULL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -357,12 +356,12 @@ def test_an_archive_without_logs_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained(mirror, tmp_path_factory):
+def trained(mirror, every, tmp_path_factory):
     """All logs, or a twentieth of them."""
     path = mirror / nasbench_nlp.SOURCES["ptb"][0].repacked.path
     if not path.is_file():
         pytest.skip(f"needs {path}")
-    if not FULL:
+    if not every:
         with zipfile.ZipFile(path) as whole:
             some = [whole.read(member).decode() for member in whole.infolist()[::20]]
         path = archive(tmp_path_factory.mktemp("logs") / "logs.zip", *some)
@@ -383,7 +382,7 @@ def test_every_trained_cell_has_an_id_and_features_of_its_own(trained):
     assert len({nasbench_nlp.encode(entry.architecture) for entry in trained}) == len(set(ids)) == len(trained)
 
 
-@pytest.mark.skipif(not FULL, reason="needs all logs: set GENNAS_FULL=1")
+@pytest.mark.parametrize("every", [pytest.param(True, marks=pytest.mark.full)], indirect=True)
 def test_the_benchmark_has_12123_cells(trained):
     assert len(trained) == 12_123
     assert sum(entry.status == "ok" for entry in trained) == 9_461

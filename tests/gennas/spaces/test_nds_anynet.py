@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import FULL
-from helpers import train_one_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from helpers import train_one_step
 
 from gennas.spaces import Trained, nds_resnet, nds_resnext_a, nds_resnext_b
 from gennas.spaces.common.nds.anynet import AnyNetSpace, Architecture, Stage, convolution
@@ -40,10 +39,10 @@ def architectures(space: AnyNetSpace) -> st.SearchStrategy[Architecture]:
     return st.builds(Architecture, st.sampled_from(range(8, 257, 8)), st.tuples(stages, stages, stages))
 
 
-def published(mirror: Path, count: int) -> list[Trained]:
-    """The trained networks of ResNeXt-A_in; unless FULL, only so many of them."""
+def published(mirror: Path, every: bool, count: int) -> list[Trained]:
+    """The trained networks of ResNeXt-A_in: every one, or only so many of them."""
     trained = A.read("imagenet", [mirror / file.path for file in A.SOURCES["imagenet"]])
-    if FULL:
+    if every:
         return trained
     return [trained[index] for index in np.random.default_rng(0).permutation(len(trained))[:count]]
 
@@ -81,16 +80,16 @@ def operations(network: nn.Module, side: int) -> int:
     return sum(counts)
 
 
-def test_parameters_are_those_that_the_file_states(mirror):
-    for trained in published(mirror, count=5):
+def test_parameters_are_those_that_the_file_states(mirror, every):
+    for trained in published(mirror, every, count=5):
         assert parameters(trained_network(A, trained.architecture, "imagenet")) == trained.parameters
 
 
-def test_operations_are_those_that_the_file_states(mirror):
+def test_operations_are_those_that_the_file_states(mirror, every):
     """The column `flops`, which nothing else reads."""
     (path,) = [mirror / file.path for file in A.SOURCES["imagenet"]]
     stated = {A.parse(entry["net"]): entry["flops"] for entry in json.loads(path.read_text())}
-    for trained in published(mirror, count=2):
+    for trained in published(mirror, every, count=2):
         network = trained_network(A, trained.architecture, "imagenet")
         assert operations(network, side=224) == stated[trained.architecture]
 
@@ -115,10 +114,10 @@ def test_operations_on_cifar10_are_those_that_another_file_states():
     assert operations(trained_network(RESNET, architecture, "cifar10"), side=32) == 322_469_450
 
 
-def test_published_networks_train_one_step(mirror):
+def test_published_networks_train_one_step(mirror, every):
     torch.manual_seed(0)
     images = torch.randn(2, 3, 16, 16)
-    for trained in published(mirror, count=2):
+    for trained in published(mirror, every, count=2):
         network = A.build(trained.architecture, width=0.25)
         assert [tuple(f.shape) for f in network(images)] == [
             (2, channels, side, side) for channels, side in zip(network.channels, (16, 8, 4), strict=True)

@@ -6,10 +6,9 @@ from math import ceil
 import numpy as np
 import pytest
 import torch
-from conftest import FULL
-from helpers import train_one_step
 from hypothesis import given
 from hypothesis import strategies as st
+from helpers import train_one_step
 
 from gennas import spaces
 from gennas.spaces.common.nds.cells import OPERATIONS, output_nodes
@@ -30,10 +29,10 @@ ENAS_ID = (
 )
 
 
-def entries(mirror, file, subset):
-    """The entries of a file: a seeded subset, or all of them."""
+def entries(mirror, file, every, subset):
+    """The entries of a file: all of them, or a seeded subset."""
     found = json.loads((mirror / "nds" / f"{file}.json").read_text())
-    if FULL:
+    if every:
         return found
     return [found[index] for index in np.random.default_rng(0).permutation(len(found))[:subset]]
 
@@ -53,9 +52,9 @@ def imagenet_parameters(space, architecture):
 
 
 @every_file
-def test_parameters_are_those_the_file_states(mirror, file, name):
+def test_parameters_are_those_the_file_states(mirror, file, name, every):
     space = spaces.load(name)
-    for entry in entries(mirror, file, subset=4):
+    for entry in entries(mirror, file, every, subset=4):
         assert imagenet_parameters(space, space.parse(entry["net"])) == entry["params"]
 
 
@@ -94,9 +93,9 @@ def test_parameters_are_those_stated_for_one_network_of_the_other_spaces(name, a
 
 
 @every_file
-def test_architectures_of_the_file_have_ids_and_train_one_step(mirror, file, name):
+def test_architectures_of_the_file_have_ids_and_train_one_step(mirror, file, name, every):
     space = spaces.load(name)
-    for entry in entries(mirror, file, subset=3):
+    for entry in entries(mirror, file, every, subset=3):
         architecture = space.parse(entry["net"])
         assert space.from_id(space.to_id(architecture)) == architecture
         network = space.build(architecture, width=4 / architecture.width, depth=3 / architecture.depth)
