@@ -244,6 +244,26 @@ def write_rows(
     write_parquet(pa.Table.from_pylist(rows, schema=schema), schema, path, metadata)
 
 
+def merged_metadata(tables: Sequence[pa.Table]) -> dict[str, str]:
+    """The provenance of several tables as one: each key holds what any of them says, without repetition."""
+    found: dict[str, dict[str, None]] = {}
+    for key, value in (item for table in tables for item in (table.schema.metadata or {}).items()):
+        found.setdefault(key.decode(), {})[value.decode()] = None
+    return {key: ", ".join(values) for key, values in found.items()}
+
+
+def write_tables(tables: Sequence[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Several tables of a schema as one, in the order given, with the provenance of all."""
+    merged = pa.concat_tables(table.replace_schema_metadata() for table in tables)
+    write_parquet(merged, schema, path, merged_metadata(tables))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(source.read_bytes())
+
+
 def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a table and check it against its schema."""
     if not path.is_file():
