@@ -91,10 +91,7 @@ def module_files(name: str) -> list[str]:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The files (relative to the project) that a file's import statements name, within `gennas` and `stages`.
-
-    A package named after a string, as in `load_module("families", ...)`, is one whose modules are all counted.
-    """
+    """The files (relative to the project) that a file's import statements name, within `gennas` and `stages`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -105,4 +102,4 @@ def imports(module: str) -> frozenset[str]:
     # Importing a.b.c runs a/__init__.py and a/b/__init__.py, too.
     paths = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)}
     found = {f"{path}.py" for path in paths} | {f"{path}/__init__.py" for path in paths}
-    return frozenset(path for path in found | by_family(module) if (ROOT / path).is_file())
+    return frozenset(path for path in found if (ROOT / path).is_file())

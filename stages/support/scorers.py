@@ -69,9 +69,11 @@ def specifications(
 ) -> Iterator[dict[str, Any]]:
     """Each objective; `protocol` is another one than a proxy's own, `task_file` finds the file of a task."""
 
-    def given(name: str) -> dict[str, Any]:
+    def given(name: str, other: str | None = None) -> dict[str, Any]:
         task = section["train_proxy"]["proxies"][name].get("task")
         values = job_parameters(section["train_proxy"], name, protocols)
+        if other and "protocol" in values:
+            values["protocol"] = protocols[other]
         return {**values, "task": task_file(task)} if task else values
 
     for name in names(by):
@@ -81,4 +83,4 @@ def specifications(
             members = {member: given(member) for member in aggregate["members"]}
             yield {"aggregate": aggregate["kind"], "labels": learns_labels(aggregate), "members": members}
         else:
-            yield {"proxy": {**given(name), "protocol": protocols[protocol]} if protocol else given(name)}
+            yield {"proxy": given(name, protocol)}

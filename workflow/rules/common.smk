@@ -6,7 +6,7 @@ from the rule's inputs and outputs, its values (`values`) are what Snakemake tra
 
 import json
 
-import gennas
+from gennas import catalogue
 from stages.support import params as study_params, scorers
 from workflow import code
 
@@ -35,16 +35,18 @@ wildcard_constraints:
     repetition=r"\d+",
 
 
-def files(**others):
+def files(*names, **others):
     """A params function: the named inputs and outputs of a rule as JSON, and others' paths with their wildcards.
 
-    Snakemake does not track what is made of these: it follows the files themselves.
+    Of some `names` only, where the others are there to be depended on. Snakemake does not track what is made of inputs
+    and outputs: it follows the files themselves.
     """
 
     def named(wildcards, input, output):
         own = {name: path.format(**wildcards) for name, path in others.items()}
         for name, paths in [*input.items(), *output.items()]:
-            own[name] = paths if isinstance(paths, str) else list(map(str, paths))
+            if name in names or not names:
+                own[name] = paths if isinstance(paths, str) else list(map(str, paths))
         return json.dumps(own)
 
     return named
@@ -120,8 +122,15 @@ def proxy_jobs(wildcards):
 
 def proxy_code(wildcards):
     """A hash of the code of a shard alone, so that an edit of one proxy makes no other one's scores stale."""
-    kind = proxy(wildcards)["kind"]
-    return code.of_modules("train_proxy", f"gennas/spaces/{wildcards.space}", f"gennas/proxies/{kind}")
+    return code.of_modules("train_proxy", *scoring_modules(wildcards.space, [proxy(wildcards)["kind"]]))
+
+
+def scoring_modules(space, kinds):
+    """The modules that scoring with some kinds of proxies imports by name."""
+    family = catalogue.declaration("spaces", space)["family"]
+    rooms = {room for kind in kinds for room in catalogue.declaration("proxies", kind).get("per_family", [])}
+    by_family = [f"gennas/{room}/{family}" for room in sorted(rooms)]
+    return [f"gennas/spaces/{space}", *(f"gennas/proxies/{kind}" for kind in sorted(kinds)), *by_family]
 
 
 def needs_gpu(wildcards):
