@@ -1,17 +1,66 @@
-"""What a proxy is given and what it gives back."""
+"""What a proxy is given and what it gives back; below the proxies and the regression that they train."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gennas.errors import InputError
+
 if TYPE_CHECKING:
     import torch
 
     from gennas.spaces import Space
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a proxy builds and, if it trains them, trains its networks. docs/parameters.md explains each field."""
+
+    width: float  # factors of the benchmark's own networks
+    depth: float
+    batch_size: int
+    time_limit: float  # seconds
+    resolution: int | None = None  # pixels; None for networks that read no images
+    target_channels: int = 64  # of a regression target, at factor 1
+    iterations: int = 0  # 0: networks are looked at as they are initialised
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 4e-5
+    readout: str = "training"  # or evaluation
+    readout_window: int = 1  # iterations
+
+    @classmethod
+    def from_section(cls, section: Mapping[str, Any]) -> Protocol:
+        """A section of params.yaml; an InputError names a key that no protocol has, or one that is missing."""
+        try:
+            return cls(**section)
+        except TypeError as error:
+            reason = str(error).removeprefix("Protocol.__init__() ")
+            raise InputError(f"params.yaml: protocols: {reason}; see docs/parameters.md") from error
+
+    @property
+    def side(self) -> int:
+        """The resolution; an InputError where there is none."""
+        if self.resolution is None:
+            raise InputError("params.yaml: protocols: resolution is missing from the one for images; add it")
+        return self.resolution
+
+
+#: For proxies that only count something of the benchmark's own networks.
+BENCHMARK_NETWORK = Protocol(width=1.0, depth=1.0, batch_size=1, time_limit=math.inf)
+#: Those of the default study, for use without params.yaml. Measured in docs/protocols.md; `paper` is GenNAS's own.
+PROTOCOLS: Mapping[str, Protocol] = {
+    "reduced": Protocol(0.5, 0.2, 8, 120, resolution=24, iterations=30, readout_window=5),
+    "thorough": Protocol(0.5, 1.0, 8, 600, resolution=32, iterations=60, readout_window=5),
+    "untrained": Protocol(1.0, 0.2, 16, 120, resolution=32),
+    "paper": Protocol(1.0, 1.0, 16, 3600, resolution=32, iterations=100, readout="evaluation"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +77,9 @@ class Context:
     """Everything a proxy may look at besides the architecture."""
 
     space: Space
-    protocol: Mapping[str, Any]  # how a network is built and trained; see docs/parameters.md
-    images: np.ndarray  # unlabelled, uint8 (N, H, W, 3)
+    protocol: Protocol
+    images: np.ndarray | torch.Tensor  # unlabelled, uint8 (N, H, W, 3); or a batch as networks take it
     seed: int
     device: torch.device
-    task: Mapping[str, Any] | None = None  # the regression task, for the regression proxy
+    options: Mapping[str, Any] = field(default_factory=dict)  # what the proxy's DECLARATION names
     limits: Mapping[int, float] = field(default_factory=dict)  # by iteration, the loss above which a training ends
-    dataset: str | None = None  # labelled images, for the proxy that learns them

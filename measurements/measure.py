@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from gennas import proxies, spaces
 from gennas.devices import prepare
-from gennas.proxies import Context, Score
+from gennas.scoring import Context, Score
 from gennas.stats import spearman
 from measurements import yardstick
 from measurements.subjects import DOCS, FOLDER, SEED, SUBJECTS, Subject, machine, show

@@ -1,204 +1,126 @@
-"""Search the space with a proxy: ageing evolution beside random search on the same budget, and, if asked, NASI.
+"""Search for the best architecture, as whatever `by` names in params.yaml sees it: a proxy, an aggregate, the benchmark.
 
-The candidates are those of the space, or only those that the benchmark trained (`over`), where a
-mutation is a step to one that resembles its parent.
-
-The answer is the best of evolution's finalists, the best-scored architectures it met, by their mean
-score over further repetitions under a protocol of the finals' own, because near the top one cheap score
-tells little apart. Neither search sees the truth: the benchmark says which architectures there are, and
-afterwards how good one really is: its target, its rank, its regret against the optimum.
+Each run of each search is a unit, a job of its own. The candidates are those of the space, or only those that the
+benchmark trained (`candidates`), where a mutation is a step to one that resembles its parent. Unless `by` names it, no
+search sees the ground truth: the benchmark says afterwards, when the units are gathered, how good each answer is: its
+target, its rank, its regret against the optimum.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from gennas import spaces
-from gennas.devices import prepare
+from gennas import catalogue, spaces
+from gennas.devices import made_with, prepare
 from gennas.errors import InputError
-from gennas.searches import AgeingEvolution, Neighbours, RandomSearch, Search
+from gennas.searches.base import SearchContext
+from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.halving import Halving
-from gennas.seeds import derive_seed, rng
-from gennas.spaces import Space
+from gennas.seeds import derive_seed
 from stages.support import artifacts
-from stages.support import inputs as study
-from stages.support.cli import json_argument, run, stage_parser, track
-from stages.support.truth import Truth, answer, regret_csv
-from stages.support.workers import Workers
+from stages.support.command import run, track
+from stages.support.ground_truth import regret_csv
+from stages.support.inputs import read_ground_truth
+from stages.support.objectives import Objectives, Sources, open_workers
 
-ALGORITHMS = ("ageing_evolution", "random_search")
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """What is searched: how to draw and to mutate a candidate, and its architecture's id."""
-
-    draw: Callable[[np.random.Generator], Any]
-    mutate: Callable[[Any, np.random.Generator], Any]
-    to_id: Callable[[Any], str]
+Row = dict[str, Any]
+#: What the benchmark says of an answer.
+JUDGED = ("best_value", "best_rank", "regret")
 
 
-def candidates(over: str, space: Space, benchmark: pa.Table) -> Candidates:
-    """The architectures of the `space`, or those in the `table` of trained ones."""
-    if over == "space":
-        return Candidates(space.random_architecture, space.mutate, space.to_id)
-    if len(benchmark) < 2:
-        raise InputError("params.yaml: search_architecture.over: a table of one architecture; search the space")
-    rows = Neighbours(np.array(benchmark["encoding"].to_pylist(), np.int8))
-    return Candidates(rows.draw, rows.mutate, benchmark["architecture"].to_pylist().__getitem__)
+def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], target: str) -> Candidates:
+    """The architectures of the `space`, or those of which the `benchmark` knows the target."""
+    if candidates == "space":
+        return OfSpace(spaces.load(space))
+    table = artifacts.read_parquet(benchmark[0], artifacts.BENCHMARK)
+    table = table.filter(pc.is_valid(table[target]))
+    if len(table) < 2:
+        raise InputError("params.yaml: search_architecture.candidates: a table of one architecture; search the space")
+    return OfTable(np.array(table["encoding"].to_pylist(), np.int8), table["architecture"].to_pylist())
 
 
-def make_search(
-    algorithm: str, searched: Candidates, params: Mapping[str, Any], seed: int, run_seed: int
-) -> Search[Any]:
-    """One run of an algorithm."""
-    generator = rng(seed, "search_architecture", algorithm, run_seed)
-    if algorithm == "random_search":
-        return RandomSearch(generator, searched.draw)
-    return AgeingEvolution(generator, searched.draw, searched.mutate, params["population"], params["tournament"])
+def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, Any]]) -> Halving | None:
+    """Successive halving of a proxy's trainings, if asked for."""
+    if "halving" not in search:
+        return None
+    window = objectives[0]["proxy"]["protocol"]["readout_window"]
+    return Halving(search["halving"]["rungs"], window, search["halving"]["minimum"])
 
 
-class Evaluator:
-    """Scores the candidates of one run, each once; those behind half of the others are not trained to the end."""
-
-    def __init__(self, workers: Workers, scorer: study.Scorer, params: Mapping[str, Any]) -> None:
-        self.workers = workers
-        self.scorer = scorer
-        self.halving = Halving(params["rungs"], scorer.protocol["readout_window"], params["population"])
-        self.known: dict[str, float] = {}
-
-    def __call__(self, architectures: Sequence[str]) -> list[float]:
-        new = list(dict.fromkeys(a for a in architectures if a not in self.known))
-        scores = self.workers.scores(replace(self.scorer, limits=self.halving.limits()), new)
-        for architecture, score in zip(new, scores, strict=True):
-            self.known[architecture] = score.score
-            self.halving.tell(score.losses)
-        return [self.known[architecture] for architecture in architectures]
+def make_context(
+    search: Mapping[str, Any], found: Candidates, scorer: Objectives, seed: int, repetition: int
+) -> SearchContext:
+    """What a run of a search is given, but for a supernet."""
+    kind = search["kind"]
+    options = catalogue.declaration("searches", kind)["options"]
+    return SearchContext(
+        found,
+        derive_seed(seed, "search_architecture", kind, repetition),
+        {option: search[option] for option in options if option in search},
+        scorer,
+        evaluations=search.get("evaluations", 0),
+        batch=search.get("batch", 1),
+    )
 
 
-def trajectory(
-    search: Search[Any],
-    to_id: Callable[[Any], str],
-    score: Callable[[Sequence[str]], Sequence[float]],
-    params: Mapping[str, Any],
-    label: str,
-) -> Iterator[tuple[str, float, str]]:
-    """Yield (architecture, score, best architecture so far) for each evaluation."""
-    best, best_score = "", float("-inf")
-    evaluations, offspring = params["evaluations"], params["offspring"]
-    sizes = [min(offspring, evaluations - first) for first in range(0, evaluations, offspring)]
-    for size in track(sizes, label, len(sizes), unit="generation"):
-        candidates = [search.ask() for _ in range(size)]
-        architectures = [to_id(candidate) for candidate in candidates]
-        for candidate, architecture, value in zip(candidates, architectures, score(architectures), strict=True):
-            search.tell(candidate, value)
-            if not best or value > best_score:
-                best, best_score = architecture, value
-            yield architecture, value, best
+def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any]) -> SearchContext:
+    """What a search by a supernet is given, too."""
+
+    def supernet() -> Any:
+        return spaces.load_supernet(space)(protocol["width"], protocol["depth"])
+
+    return replace(context, protocol=protocol, device=prepare(), supernet=supernet)
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
-    parser.add_argument("--images", type=Path, required=True, help="images.parquet")
-    parser.add_argument("--task", type=Path, required=True, help="task file of the proxy that scores")
-    parser.add_argument("--space", choices=spaces.NAMES, required=True)
-    parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
-    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
-    parser.add_argument("--target", type=json_argument, required=True, help="column of the truth, as JSON")
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--workers", type=int, default=1, help="processes, unless there is a GPU (default: 1)")
-    parser.add_argument("--trajectory", type=Path, required=True, help="written")
-    parser.add_argument("--regret", type=Path, required=True, help="written: mean regret, CSV for dvc plots")
-    parser.add_argument("--best", type=Path, required=True, help="written")
-    return parser
+def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:
+    """Run a search: the rows of `artifacts.STEPS`."""
+    steps = catalogue.load_module("searches", kind).run(context)
+    total = context.evaluations or context.options["steps"]
+    queries = 0
+    for evaluation, step in enumerate(track(steps, f"{name} {repetition}", total, unit="step"), start=1):
+        queries = max(queries, scorer.queries(step.architecture))
+        yield artifacts.row(
+            artifacts.STEPS, name, kind, repetition, evaluation, queries, step.architecture, step.scores, step.answer
+        )
 
 
-def run_searches(
-    searched: Candidates, make_evaluator: Callable[[], Evaluator], truth: Truth, params: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    """Every run of every algorithm that scores candidates."""
-    for algorithm in ALGORITHMS:
-        for run_seed in range(params["seeds"]):
-            search = make_search(algorithm, searched, params, seed, run_seed)
-            steps = trajectory(search, searched.to_id, make_evaluator(), params, f"{algorithm} {run_seed}")
-            yield from trajectory_rows(algorithm, run_seed, steps, truth)
+def unit(
+    steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path],
+    space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
+    protocol: dict[str, Any], target: str, seed: int, repetition: int, workers: int = 1,
+) -> None:  # fmt: skip
+    """One run of one search: its steps."""
+    found = find_candidates(candidates, space, benchmark, target)
+    sources = Sources(space, seed, target, benchmark, images, scores, labelled)
+    halving = make_halving(search, objectives)
+    with open_workers(workers, objectives) as pool:
+        scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
+        context = make_context(search, found, scorer, seed, repetition)
+        if catalogue.declaration("searches", search["kind"])["supernet"]:
+            context = with_supernet(context, space, protocol)
+        rows = [*step_rows(context, search["kind"], name, repetition, scorer)]
+    metadata = made_with(context.device) if context.device else pool.made_with
+    artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)
 
 
-def run_nasi(args: argparse.Namespace, truth: Truth) -> Iterator[dict[str, Any]]:
-    """Every run of NASI's variants, which do without scores."""
-    from gennas.searches import nasi  # imports torch, which takes seconds
-
-    params, device = args.params["nasi"], prepare()
-    space, supernet = spaces.load(args.space), spaces.load_supernet(args.space)
-    for variant in nasi.VARIANTS:
-        for run_seed in range(args.params["seeds"]):
-            seed = derive_seed(args.seed, "search_architecture", variant, run_seed)
-            steps = nasi.search(variant, supernet, args.protocols[params["protocol"]], params, seed, device)
-            named = ((space.to_id(drawn), value, space.to_id(best)) for drawn, value, best in steps)
-            shown = track(named, f"{variant} {run_seed}", params["steps"], unit="step")
-            yield from trajectory_rows(variant, run_seed, shown, truth)
-
-
-def trajectory_rows(
-    algorithm: str, run_seed: int, steps: Iterable[tuple[str, float, str]], truth: Truth
-) -> Iterator[dict[str, Any]]:
-    """The rows of `artifacts.TRAJECTORY` of one run: (architecture, score, best architecture so far) by step."""
-    for step, (architecture, value, best) in enumerate(steps, start=1):
-        yield artifacts.row(artifacts.TRAJECTORY, algorithm, run_seed, step, architecture, value, best, *truth.of(best))
-
-
-def best_of_finals(
-    rows: list[dict[str, Any]],
-    workers: Workers,
-    scorer: study.Scorer,
-    protocols: Mapping[str, Mapping[str, Any]],
-    finals: Mapping[str, Any],
-) -> tuple[str, float]:
-    """Evolution's best-scored networks, scored again as `finals` says: that of the highest mean, and the mean."""
-    met: dict[str, float] = {}
-    for row in rows:
-        if row["algorithm"] == "ageing_evolution":  # one run may have stopped what another one trained to the end
-            met[row["architecture"]] = max(row["score"], met.get(row["architecture"], row["score"]))
-    # Equal scores are those of one network under several names, as NAS-Bench-201 has many: one of them is enough.
-    first_named = {score: architecture for architecture, score in sorted(met.items(), reverse=True)}
-    finalists = [first_named[score] for score in sorted(first_named, reverse=True)][: finals["finalists"]]
-    judge = replace(scorer, protocol=protocols[finals["protocol"]])
-    totals = np.zeros(len(finalists))
-    for repetition in track(range(finals["repetitions"]), "finals", finals["repetitions"], unit="repetition"):
-        # Repetition 0 has chosen the finalists: its luck is in their scores.
-        totals += [score.score for score in workers.scores(replace(judge, repetition=repetition + 1), finalists)]
-    winner = int(totals.argmax())
-    return finalists[winner], float(totals[winner] / finals["repetitions"])
-
-
-def main(args: argparse.Namespace) -> None:
-    params, space = args.params, spaces.load(args.space)
-    protocol, finals = args.protocols[params["protocol"]], params["finals"]
-    benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
-    truth = study.read_truth(args.benchmark, args.target)
-    searched = candidates(params["over"], space, benchmark.filter(pc.is_valid(benchmark[args.target])))
-    images, task = study.read_images(args.images), study.read_task(args.task)
-
-    scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
-    with Workers(args.workers) as workers:
-        rows = [*run_searches(searched, lambda: Evaluator(workers, scorer, params), truth, params, args.seed)]
-        best = answer(*best_of_finals(rows, workers, scorer, args.protocols, finals), truth, args.target)
-    if "nasi" in params:
-        rows += run_nasi(args, truth)
-    best |= {"evaluations": params["seeds"] * params["evaluations"], "finalists": finals["finalists"]}
-    artifacts.write_rows(rows, artifacts.TRAJECTORY, args.trajectory, workers.made_with)
-    artifacts.write_text(regret_csv(rows), args.regret)
-    artifacts.write_json(best, args.best)
+def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, target: str) -> None:
+    """The steps of all runs, and how good each answer really is."""
+    truth = read_ground_truth(benchmark, target)
+    tables = [artifacts.read_parquet(path, artifacts.STEPS) for path in units]
+    rows = [
+        {**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))}
+        for table in tables
+        for row in table.to_pylist()
+    ]
+    artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.metadata(tables))
+    artifacts.write_text(regret_csv(rows), regret)
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(unit, gather)

@@ -20,7 +20,9 @@ import yaml
 from gennas import spaces
 from gennas.proxies import Score
 from gennas.regression.genes import mutate_task, random_task
-from gennas.searches import AgeingEvolution
+from gennas.searches.ageing_evolution import AgeingEvolution
+from gennas.searches.base import Scores
+from gennas.searches.driver import ask_tell
 from gennas.seeds import rng
 from gennas.stats import spearman
 from stages.support import artifacts
@@ -51,16 +53,17 @@ def search(
         budget["population"],
         budget["tournament"],
     )
+
+    def score(tasks: Sequence[Task]) -> list[Scores]:
+        return [(fitness(task, labelled, score_with),) for task in tasks]
+
     trials: list[dict[str, Any]] = []
-    total = budget["population"] + budget["children"]
-    for trial in track(range(total), "task search", total, unit="task"):
-        task = evolution.ask()
-        rho = fitness(task, labelled, score_with)
-        evolution.tell(task, rho)
-        best = max(rho, trials[-1]["best_fitness"] if trials else rho)
+    total, best = budget["population"] + budget["children"], -math.inf
+    steps = ask_tell(evolution, score, total)
+    for trial, (task, (rho,), _) in enumerate(track(steps, "task search", total, unit="task")):
+        best = max(rho, best)
         generation = "initial" if trial < budget["population"] else "child"
-        row = (trial, generation, rho, best, json.dumps(task))
-        trials.append(artifacts.row(artifacts.TRIALS, *row))
+        trials.append(artifacts.row(artifacts.TRIALS, trial, generation, rho, best, json.dumps(task)))
         logger.info("task %d: rho %.3f on %d labelled architectures (best %.3f)", trial, rho, len(labelled), best)
     return trials
 

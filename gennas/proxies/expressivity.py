@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.blocks import spectral_entropies
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("expressivity", context, measure)
+    return make_untrained(context, measure)
 
 
 def measure(network: Classifier, batch: Batch) -> float:

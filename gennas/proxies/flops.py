@@ -10,6 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gennas.scoring import Context, Score
 
+DECLARATION = {"families": ["images", "sequences"], "protocol": False}
+
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """More is better. Counts convolutions and matrix products, two operations per multiply-add."""

@@ -15,14 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import Batch, ReluOutputs, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("naswot", context, measure)
+    return make_untrained(context, measure)
 
 
 def measure(network: Classifier, batch: Batch) -> float:

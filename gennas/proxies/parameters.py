@@ -9,6 +9,8 @@ import torch
 
 from gennas.scoring import Context, Score
 
+DECLARATION = {"families": ["images", "sequences"], "protocol": False}
+
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """Bigger is better: a proxy that does not beat this one says nothing of the architecture."""

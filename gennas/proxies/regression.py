@@ -7,19 +7,42 @@ particular to images and to sequences is in `gennas.regression.images` and `genn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-from gennas.regression import images, packed, sequences
+from gennas import catalogue
+from gennas.regression import packed
 from gennas.regression.genes import check_family
-from gennas.regression.training import MEMORY_FORMAT, Task, train
+from gennas.regression.training import Task, train
 from gennas.scoring import Context, Score
 from gennas.seeds import derive_seed
 
-#: What is particular to the inputs of a space.
-DOMAINS = {"images": images, "sequences": sequences}
+DECLARATION = {
+    "families": ["images", "sequences"],
+    "trains": True,
+    "options": {
+        "task": {
+            "type": "string",
+            "description": "what to regress",
+        }
+    },
+}
+
+
+def domain(context: Context) -> Any:
+    """What is particular to what the networks of the space read: `gennas.regression.<family>`."""
+    return import_module(f"gennas.regression.{context.space.FAMILY}")
+
+
+def memory_format(context: Context) -> torch.memory_format:
+    """In which the family computes fastest on a CPU; a GPU gets the plain one."""
+    if context.device.type != "cpu":
+        return torch.contiguous_format
+    found: torch.memory_format = catalogue.load_module("families", context.space.FAMILY).MEMORY_FORMAT
+    return found
 
 
 def draw_task(context: Context) -> Task:
@@ -27,20 +50,17 @@ def draw_task(context: Context) -> Task:
 
     Raises InputError for a task of images given to a space of sequences, or the other way round.
     """
-    if context.task is None:
-        raise ValueError("the regression proxy needs a task")
-    check_family(context.task, context.space.FAMILY)
+    task = context.options["task"]
+    check_family(task, context.space.FAMILY)
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
-    domain = DOMAINS[context.space.FAMILY]
-    inputs, targets = domain.draw(context.task, context, generator)
-    noise = draw_noise(context.task["noise"], (context.protocol["iterations"] + 1, *inputs.shape), generator)
+    inputs, targets = domain(context).draw(task, context, generator)
+    noise = draw_noise(task["noise"], (context.protocol.iterations + 1, *inputs.shape), generator)
 
     def move(tensor: Tensor) -> Tensor:
-        if tensor.ndim == 4 and context.device.type == "cpu":
-            return tensor.to(memory_format=MEMORY_FORMAT)
-        return tensor.to(context.device)
+        return tensor.to(context.device, memory_format=memory_format(context))
 
-    return Task(move(inputs), tuple(map(move, targets)), domain.LOSS_WEIGHTS, tuple(map(move, noise)))
+    weights = domain(context).LOSS_WEIGHTS
+    return Task(move(inputs), tuple(map(move, targets)), weights[-len(targets) :], tuple(map(move, noise)))
 
 
 def draw_noise(noise: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> Tensor:
@@ -58,8 +78,7 @@ def build(context: Context, architecture: Any) -> nn.Module:
     touch the GPU's.
     """
     torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
-    domain = DOMAINS[context.space.FAMILY]
-    network: nn.Module = domain.network(context.task, context, architecture)
+    network: nn.Module = domain(context).network(context.options["task"], context, architecture)
     return network
 
 
@@ -72,7 +91,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     def score(architectures: Sequence[Any]) -> Iterator[Score]:
         for architecture in architectures:
             network = build(context, architecture)
-            network.to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]  # missing in torch's stubs
+            network.to(memory_format=memory_format(context))  # type: ignore[call-overload]  # missing in torch's stubs
             yield train(network, task, context.protocol, context.limits)
 
     return score

@@ -17,11 +17,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
 from gennas.data.images import labelled, to_tensor
-from gennas.proxies.common.inputs import check_images
-from gennas.regression.training import MEMORY_FORMAT, train
+from gennas.families.images import MEMORY_FORMAT, head
+from gennas.regression.training import train
 from gennas.scoring import Context, Score
 from gennas.seeds import derive_seed
-from gennas.training.classification import Classifier
+
+DECLARATION = {
+    "families": ["images"],
+    "trains": True,
+    "labels": True,
+    "options": {"dataset": {"$ref": "#/$defs/labelled_images"}},
+}
 
 HELD_OUT = 500  # images, for the readout in evaluation mode
 
@@ -41,14 +47,13 @@ class Lesson:
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
-    """Raises InputError for a space of sequences."""
-    check_images(context, "short_training")
+    """See the module."""
     lesson, classes = draw_lesson(context)
     protocol = context.protocol
 
     def score(architecture: Any) -> Score:
         torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
-        network = Classifier(context.space.build(architecture, protocol["width"], protocol["depth"]), classes)
+        network = head(context.space.build(architecture, protocol.width, protocol.depth), classes)
         network.to(context.device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]  # missing in the stubs
         return train(network, lesson, protocol, context.limits)
 
@@ -57,17 +62,16 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
 
 def draw_lesson(context: Context) -> tuple[Lesson, int]:
     """The labelled images, as many of them as are needed, in an order drawn from the context's seed; their classes."""
-    assert context.dataset is not None
-    data = labelled(context.dataset)
+    data = labelled(context.options["dataset"])
     rng = np.random.default_rng(derive_seed(context.seed, "lesson"))
     order = rng.permutation(len(data.train_images))
     held_out, rest = np.split(order, [min(HELD_OUT, len(order) // 2)])
-    iterations, size = context.protocol["iterations"], context.protocol["batch_size"]
+    iterations, size = context.protocol.iterations, context.protocol.batch_size
     epochs = -(-iterations * size // len(rest))
     learnt = np.concatenate([rng.permutation(rest) for _ in range(epochs)])[: iterations * size]
     used, positions = np.unique(np.concatenate([learnt, held_out]), return_inverse=True)
     images = to_tensor(data.train_images[used])
-    images = interpolate(images, size=(context.protocol["resolution"],) * 2, mode="area")
+    images = interpolate(images, size=(context.protocol.side,) * 2, mode="area")
     batches = [*np.split(positions[: len(learnt)], iterations), positions[len(learnt) :]]
     tensors = [torch.from_numpy(batch).to(context.device) for batch in batches]
     labels = torch.from_numpy(data.train_labels[used]).to(context.device)

@@ -14,15 +14,17 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.layers import weighted_layers
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("snip", context, measure)
+    return make_untrained(context, measure)
 
 
 def measure(network: Classifier, batch: Batch) -> float:

@@ -16,17 +16,19 @@ import torch
 from torch import Tensor
 from torch.nn.init import normal_
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.initialisation import redraw
 from gennas.proxies.common.untrained import Batch, ReluOutputs, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 WORD = 31  # images at a time: their bits and the number of a pattern fit into one integer
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("swap", context, measure)
+    return make_untrained(context, measure)
 
 
 @torch.no_grad()

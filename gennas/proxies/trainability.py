@@ -19,17 +19,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, pixel_unshuffle
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.blocks import block_features
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 EPSILON = 1e-6  # as in the released code; a block that passes no gradient scores about -1e6
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("trainability", context, measure)
+    return make_untrained(context, measure)
 
 
 def measure(network: Classifier, batch: Batch) -> float:

@@ -23,10 +23,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 from torch.nn.init import kaiming_normal_
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.initialisation import redraw
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 LAYERS = 128
 CHUNK = 8  # images at a time, as many as memory takes: each has a gradient of every weight and class
@@ -35,7 +37,7 @@ SMOOTHING = 0.05
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("vkdnw", context, measure)
+    return make_untrained(context, measure)
 
 
 def measure(network: Classifier, batch: Batch) -> float:

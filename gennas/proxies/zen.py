@@ -17,20 +17,22 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.init import normal_
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.initialisation import redraw
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
-from gennas.training.classification import Classifier
+
+DECLARATION = {"families": ["images"]}
 
 PERTURBATION = 0.01
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
-    return make_untrained("zen", context, measure)
+    return make_untrained(context, measure)
 
 
 @torch.no_grad()
@@ -42,15 +44,9 @@ def measure(network: Classifier, batch: Batch) -> float:
         norm.momentum = 1.0  # its running variance becomes that of the last batch
     # on the CPU, whose generator `make_untrained` seeds
     change = PERTURBATION * torch.randn(batch.noise.shape).to(batch.noise)
-    before = pooled_features(network, batch.noise)
+    before = network.features(batch.noise)
     variances = [float(norm.running_var.mean()) for norm in norms if norm.running_var is not None]
-    after = pooled_features(network, batch.noise + change)
+    after = network.features(batch.noise + change)
     # a branch that is cut off from the input is zero: nothing there is rescaled
     scale = sum(math.log(variance) / 2 for variance in variances if variance > 0)
     return float((after - before).abs().sum(dim=(1, 2, 3)).mean().log()) + scale
-
-
-def pooled_features(network: Classifier, images: Tensor) -> Tensor:
-    """The features (B, C, H, W) that the classifier averages."""
-    features: Tensor = network.norm(network.backbone(images)[-1]).relu()
-    return features

@@ -11,11 +11,10 @@ from typing import Any, cast
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate
 
-from gennas.errors import InputError
-from gennas.proxies.common.inputs import prepare_images
+from gennas.families.images import inputs
 from gennas.regression.genes import STAGES
 from gennas.regression.signals import GRID, draw_target
-from gennas.scoring import Context
+from gennas.scoring import Context, Protocol
 
 #: Of each stage's mean squared error, shallow to deep.
 LOSS_WEIGHTS = (0.25, 0.5, 1.0)
@@ -41,17 +40,14 @@ class RegressionNetwork(nn.Module):
         return [head(interpolate(x, (GRID, GRID))) for head, x in zip(self.heads, features, strict=True)]
 
 
-def head_channels(task: Mapping[str, Any], protocol: Mapping[str, Any]) -> tuple[int, ...]:
+def head_channels(task: Mapping[str, Any], protocol: Protocol) -> tuple[int, ...]:
     """Target channels per stage: the task's factors times the protocol's `target_channels`."""
-    return tuple(max(1, int(factor * protocol["target_channels"])) for factor in task["channel_factors"])
+    return tuple(max(1, int(factor * protocol.target_channels)) for factor in task["channel_factors"])
 
 
 def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The images, and the target (B, channels_k, 8, 8) of each stage k."""
-    for key in ("resolution", "target_channels"):
-        if key not in context.protocol:
-            raise InputError(f"params.yaml: protocols: {key} is missing from the one for images; add it")
-    images = prepare_images(context)
+    images = inputs(context)
     targets = tuple(
         draw_target(task["signals"][stage], images, target_channels, generator)
         for stage, target_channels in zip(STAGES, head_channels(task, context.protocol), strict=True)
@@ -61,5 +57,5 @@ def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> tup
 
 def network(task: Mapping[str, Any], context: Context, architecture: Any) -> RegressionNetwork:
     """The network that learns the task."""
-    backbone = context.space.build(architecture, context.protocol["width"], context.protocol["depth"])
+    backbone = context.space.build(architecture, context.protocol.width, context.protocol.depth)
     return RegressionNetwork(backbone, head_channels(task, context.protocol))

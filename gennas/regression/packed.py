@@ -7,7 +7,7 @@ of, is recorded once and replayed. The next pack is built on the CPU meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gennas.errors import is_out_of_memory
 from gennas.regression.training import Task, make_optimizer, read_out
-from gennas.scoring import Context, Score
+from gennas.scoring import Context, Protocol, Score
 from gennas.spaces.common.packing import pack
 
 #: Networks per pack; halved where they do not fit into the GPU's memory.
@@ -83,14 +83,14 @@ def losses_of_each(network: nn.Module, count: int, task: Task, noise: Tensor) ->
 
 
 def train_pack(
-    networks: Sequence[nn.Module], task: Task, protocol: Mapping[str, Any]
+    networks: Sequence[nn.Module], task: Task, protocol: Protocol
 ) -> tuple[list[list[float]], list[float | None]]:
     """The training losses of each network, and its loss in evaluation mode where the protocol asks for it.
 
     Every network computes what it would alone, up to rounding: no operation mixes channels of two, and the sum of
     their losses has in each one's weights the gradient of its own.
     """
-    count, device, iterations = len(networks), task.inputs.device, protocol["iterations"]
+    count, device, iterations = len(networks), task.inputs.device, protocol.iterations
     network = (pack(networks) if count > 1 else networks[0]).to(device).train()
     optimizer = make_optimizer(network, protocol)
     noise = torch.stack(task.noise)
@@ -110,7 +110,7 @@ def train_pack(
     if int(number) != iterations:
         raise AssertionError(f"{int(number)} of {iterations} iterations were computed: the recording is not whole")
     evaluated: list[float | None] = [None] * count
-    if protocol["readout"] == "evaluation":
+    if protocol.readout == "evaluation":
         network.eval()
         with torch.no_grad():
             evaluated = losses_of_each(network, count, task, noise[-1]).tolist()

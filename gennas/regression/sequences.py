@@ -37,12 +37,12 @@ class RegressionNetwork(nn.Module):
 
 def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The input sequences and their one target, both (T, B, D)."""
-    batch, dimension = context.protocol["batch_size"], task["dimension"]
+    batch, dimension = context.protocol.batch_size, task["dimension"]
     inputs, target = (draw_sequences(task["signals"][end], batch, dimension, generator) for end in ENDS)
     return inputs, (target,)
 
 
 def network(task: Mapping[str, Any], context: Context, architecture: Any) -> RegressionNetwork:
     """The network that learns the task."""
-    backbone = context.space.build(architecture, context.protocol["width"], context.protocol["depth"])
+    backbone = context.space.build(architecture, context.protocol.width, context.protocol.depth)
     return RegressionNetwork(backbone, task["dimension"])

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from gennas.scoring import Score
-
-#: Convolutions and pooling are 1.4 times faster in it on a CPU, together with the fused optimiser.
-MEMORY_FORMAT = torch.channels_last
+from gennas.scoring import Protocol, Score
 
 
-class Objective(Protocol):
+class Objective(typing.Protocol):
     """What a network can be trained on."""
 
     def losses(self, network: nn.Module, step: int) -> Tensor:
@@ -40,36 +37,36 @@ class Task:
         return torch.stack(terms)
 
 
-def make_optimizer(network: nn.Module, protocol: Mapping[str, Any]) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam, whose first beta it is; weight decay only on tensors of more than one dimension."""
     parameters = list(network.parameters())
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": protocol["weight_decay"]},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": protocol.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    rate, momentum = protocol["learning_rate"], protocol["momentum"]
-    if protocol["optimizer"] == "adam":
+    rate, momentum = protocol.learning_rate, protocol.momentum
+    if protocol.optimizer == "adam":
         # On a GPU, its step count has to be there as well, or the step could not be part of a CUDA graph.
         capturable = parameters[0].device.type == "cuda"
         return torch.optim.Adam(groups, lr=rate, betas=(momentum, 0.999), fused=True, capturable=capturable)
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, fused=True)
 
 
-def train(network: nn.Module, task: Objective, protocol: Mapping[str, Any], limits: Mapping[int, float]) -> Score:
+def train(network: nn.Module, task: Objective, protocol: Protocol, limits: Mapping[int, float]) -> Score:
     """Train one network; see `read_out` for what its score is."""
     optimizer = make_optimizer(network, protocol)
     network.train()
     losses: list[Tensor] = []
-    for step in range(protocol["iterations"]):
+    for step in range(protocol.iterations):
         loss = task.losses(network, step).sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
-        if len(losses) in limits and is_hopeless(as_floats(losses), limits, protocol):
+        if len(losses) in limits and should_stop(as_floats(losses), limits, protocol):
             return read_out(as_floats(losses), None, protocol, limits)
     evaluated = None
-    if protocol["readout"] == "evaluation":
+    if protocol.readout == "evaluation":
         network.eval()
         with torch.no_grad():
             evaluated = float(task.losses(network, -1).sum())
@@ -87,13 +84,13 @@ def recent(losses: Sequence[float], window: int) -> float:
     return math.fsum(last) / len(last)
 
 
-def is_hopeless(losses: Sequence[float], limits: Mapping[int, float], protocol: Mapping[str, Any]) -> bool:
+def should_stop(losses: Sequence[float], limits: Mapping[int, float], protocol: Protocol) -> bool:
     """Whether a training is not worth going on with: its recent loss is above the limit for its length, or nan."""
-    return not recent(losses, protocol["readout_window"]) <= limits[len(losses)]  # false of a nan, too
+    return not recent(losses, protocol.readout_window) <= limits[len(losses)]  # false of a nan, too
 
 
 def read_out(
-    losses: tuple[float, ...], evaluated: float | None, protocol: Mapping[str, Any], limits: Mapping[int, float]
+    losses: tuple[float, ...], evaluated: float | None, protocol: Protocol, limits: Mapping[int, float]
 ) -> Score:
     """The score of a training: a negated loss.
 
@@ -102,12 +99,12 @@ def read_out(
     of the `limits` counts as it was there, as if it had been stopped.
     """
     for length in sorted(limits):
-        if length <= len(losses) and is_hopeless(losses[:length], limits, protocol):
+        if length <= len(losses) and should_stop(losses[:length], limits, protocol):
             losses, evaluated, status = losses[:length], None, "stopped"
             break
     else:
         status = "ok"
-    final = recent(losses, protocol["readout_window"]) if evaluated is None else evaluated
+    final = recent(losses, protocol.readout_window) if evaluated is None else evaluated
     if not math.isfinite(final):
         return Score(-math.inf, "diverged", losses)
     return Score(-final, status, losses)

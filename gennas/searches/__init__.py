@@ -1,13 +1,11 @@
-"""Searches: how the next candidate is chosen.
+"""Searches: which architecture is evaluated next. One module each, found by name.
 
-`AgeingEvolution` and `RandomSearch` have `ask()` and `tell(candidate, score)`, and know nothing of what they search:
-they are given functions that draw and mutate. `Neighbours` makes these for a table of architectures. `nasi` is a search
-of another kind, by a supernet.
+A search is a module with a `DECLARATION` (what it needs, and its options in params.yaml) and `run(context)`, which
+yields a `Step` for each evaluation. It knows nothing of what it searches nor of who scores: `candidates` draws, mutates
+and names, and `score` may be any proxy, aggregate or benchmark. Most have `ask(count)` and `tell(candidates, scores)`
+inside, with the loop of `driver`.
+
+`DECLARATION`: `scores`, whether it scores architectures (then params.yaml says `by`, `evaluations` and `batch`, maybe
+`halving`); `objectives`, whether it can have `several`; `supernet`, whether it needs one of the space; `options`, the
+JSON schemas of its own keys.
 """
-
-from gennas.searches.ageing_evolution import AgeingEvolution
-from gennas.searches.base import Search
-from gennas.searches.neighbours import Neighbours
-from gennas.searches.random_search import RandomSearch
-
-__all__ = ["AgeingEvolution", "Neighbours", "RandomSearch", "Search"]

@@ -1,19 +1,34 @@
-"""Ageing (regularised) evolution: Real et al., "Regularized Evolution for Image Classifier
-Architecture Search", AAAI 2019, algorithm 1."""
+"""Ageing (regularised) evolution: every child pushes the oldest member out of the population, however good.
+
+Source: Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019, algorithm 1. The
+parent of a child is the best of a tournament: the highest score; with several objectives, one that none of the others
+dominates (see `gennas.searches.pareto`).
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic
 
 import numpy as np
 
-from gennas.searches.base import Candidate
+from gennas.searches import driver, pareto
+from gennas.searches.base import Candidate, Scores, SearchContext, Step
+
+DECLARATION = {
+    "scores": True,
+    "objectives": "several",
+    "supernet": False,
+    "options": {
+        "population": {"type": "integer", "minimum": 1, "description": "members at a time, first drawn at random"},
+        "tournament": {"type": "integer", "minimum": 1, "description": "members of which the best one is mutated"},
+    },
+}
 
 
 class AgeingEvolution(Generic[Candidate]):
-    """A population that is a queue: every child pushes the oldest member out, however good.
+    """A population that is a queue.
 
     Candidates are drawn at random until `population` have been told; each further one is a mutation
     of the best of `tournament` members drawn without replacement. Several may be asked for before
@@ -32,15 +47,29 @@ class AgeingEvolution(Generic[Candidate]):
         self.draw = draw
         self.mutate = mutate
         self.tournament = tournament
-        self.members: deque[tuple[Candidate, float]] = deque(maxlen=population)
+        self.members: deque[tuple[Candidate, Scores]] = deque(maxlen=population)
 
-    def ask(self) -> Candidate:
-        if len(self.members) < (self.members.maxlen or 0):
-            return self.draw(self.rng)
+    def ask(self, count: int) -> list[Candidate]:
+        """Random candidates until the population is full, then children."""
+        make = self._child if len(self.members) == self.members.maxlen else lambda: self.draw(self.rng)
+        return [make() for _ in range(count)]
+
+    def _child(self) -> Candidate:
+        """A mutation of the best of a tournament."""
         size = min(self.tournament, len(self.members))
-        rivals = self.rng.choice(len(self.members), size=size, replace=False)
-        parent, _ = max((self.members[i] for i in rivals), key=lambda member: member[1])
+        drawn = [self.members[i] for i in self.rng.choice(len(self.members), size=size, replace=False)]
+        parent, _ = drawn[pareto.best([scores for _, scores in drawn])]
         return self.mutate(parent, self.rng)
 
-    def tell(self, candidate: Candidate, score: float) -> None:
-        self.members.append((candidate, score))
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
+        """New members, the oldest ones dying."""
+        self.members.extend(zip(candidates, scores, strict=True))
+
+
+def run(context: SearchContext) -> Iterator[Step]:
+    """Evolve the candidates."""
+    candidates, options = context.candidates, context.options
+    evolution = AgeingEvolution(
+        context.rng, candidates.draw, candidates.mutate, options["population"], options["tournament"]
+    )
+    return driver.search(evolution, context)

@@ -1,17 +1,61 @@
-"""What a search is."""
+"""What a search is given and what it yields; and the ask/tell form that most searches have inside."""
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from gennas.searches.candidates import Candidates
+
+if TYPE_CHECKING:
+    import torch
+
+    from gennas import scoring
 
 Candidate = TypeVar("Candidate")
+#: One number per objective, higher is better.
+Scores = tuple[float, ...]
 
 
-class Search(Protocol[Candidate]):
-    """Ask for a candidate, evaluate it, tell its score (higher is better); repeat."""
+class Step(NamedTuple):
+    """What a search did: the architecture that it evaluated, its scores, and the search's answer so far."""
 
-    def ask(self) -> Candidate:
-        """The next candidate to evaluate."""
+    architecture: str
+    scores: Scores
+    answer: str
 
-    def tell(self, candidate: Candidate, score: float) -> None:
-        """The score of a candidate that was asked for."""
+
+class Searcher(Protocol[Candidate]):
+    """Ask for candidates, evaluate them, tell their scores; repeat."""
+
+    def ask(self, count: int) -> list[Candidate]:
+        """The next candidates to evaluate: `count` of them, or fewer, but one at least."""
+
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
+        """The scores of the candidates that were asked for last."""
+
+
+def _no_scores(architectures: Sequence[str]) -> list[Scores]:
+    raise AssertionError("a search that declares to need no scores asked for some")
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """Everything that a run of a search may use."""
+
+    candidates: Candidates
+    seed: int
+    options: Mapping[str, Any]  # what the search's DECLARATION names
+    score: Callable[[Sequence[str]], Sequence[Scores]] = _no_scores
+    evaluations: int = 0  # how many architectures are scored, counted as often as each is asked for
+    batch: int = 1  # asked for, then scored together
+    protocol: scoring.Protocol | None = None  # of the networks that a search builds itself
+    device: torch.device | None = None
+    supernet: Callable[[], Any] | None = None  # the space's, of the protocol's size, initialised anew
+    rng: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rng", np.random.default_rng(self.seed))

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from gennas.regression.training import recent
-
 
 class Halving:
     """Asynchronous successive halving, its stopping variant, by half at each rung.
@@ -28,6 +26,8 @@ class Halving:
 
     def tell(self, losses: Sequence[float]) -> None:
         """The curve of a training, as far as it got."""
+        from gennas.regression.training import recent  # imports torch, which takes seconds
+
         for rung, seen in self.seen.items():
             if len(losses) >= rung:
                 loss = recent(losses[:rung], self.window)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic
 
 import numpy as np
 
-from gennas.searches.base import Candidate
+from gennas.searches import driver
+from gennas.searches.base import Candidate, Scores, SearchContext, Step
+
+DECLARATION = {"scores": True, "objectives": "several", "supernet": False, "options": {}}
 
 
 class RandomSearch(Generic[Candidate]):
@@ -17,8 +20,14 @@ class RandomSearch(Generic[Candidate]):
         self.rng = rng
         self.draw = draw
 
-    def ask(self) -> Candidate:
-        return self.draw(self.rng)
+    def ask(self, count: int) -> list[Candidate]:
+        """Any candidates."""
+        return [self.draw(self.rng) for _ in range(count)]
 
-    def tell(self, candidate: Candidate, score: float) -> None:
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
         """A random search learns nothing."""
+
+
+def run(context: SearchContext) -> Iterator[Step]:
+    """Draw candidates at random."""
+    return driver.search(RandomSearch(context.rng, context.candidates.draw), context)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from gennas.data.images import labelled, to_tensor
+from gennas.families.images import Classifier
 from gennas.seeds import rng
 
 Params = Mapping[str, Any]
@@ -26,21 +27,6 @@ class Part:
 
     images: Tensor
     labels: Tensor
-
-
-class Classifier(nn.Module):
-    """A backbone and NAS-Bench-201's classifier: batch norm, ReLU, global average, linear."""
-
-    def __init__(self, backbone: Any, classes: int) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.norm = nn.BatchNorm2d(backbone.channels[-1])
-        self.linear = nn.Linear(backbone.channels[-1], classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.norm(self.backbone(images)[-1]).relu()
-        logits: Tensor = self.linear(features.mean(dim=(2, 3)))  # (B, classes)
-        return logits
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:

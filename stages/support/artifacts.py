@@ -117,17 +117,35 @@ TRIALS = _schema(
     best_fitness=(pa.float64(), "best fitness so far"),
     task=(pa.string(), "the task, as JSON"),
 )
+_STEP: dict[str, tuple[pa.DataType, str]] = {
+    "search": (pa.string(), "name of the search in params.yaml"),
+    "kind": (pa.string(), "what search it is"),
+    "seed": _SEED,
+    "evaluation": (pa.int32(), "architectures scored so far, from 1; steps of a search that scores none"),
+    "queries": (pa.int32(), "how many architectures' ground truth the search had asked for by then"),
+    "architecture": _ARCHITECTURE,
+    "scores": (
+        pa.list_(pa.field("item", pa.float64(), nullable=False)),
+        "its scores, one per objective, higher is better; of a search by a supernet, what that says of it",
+    ),
+    "best_architecture": (pa.string(), "the answer so far"),
+}
+STEPS = _schema("steps of one run of a search", **_STEP)
 TRAJECTORY = _schema(
     "trajectory",
-    algorithm=(pa.string(), "ageing_evolution, random_search, nasi_fix or nasi_ada"),
-    seed=_SEED,
-    evaluation=(pa.int32(), "proxy evaluations done, from 1; steps of NASI"),
-    architecture=_ARCHITECTURE,
-    score=(pa.float64(), "its score; the trace norm of NASI's supernet"),
-    best_architecture=(pa.string(), "the answer so far: the best-scored architecture; of NASI, what its logits prefer"),
-    best_value=(pa.float64(), "its true value of the target"),
+    **_STEP,
+    best_value=(pa.float64(), "the answer's true value of the target"),
     best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
     regret=(pa.float64(), "how far that is from the benchmark's best value, in the target's unit"),
+)
+FINALS = _schema(
+    "finals",
+    search=(pa.string(), "name of the search whose finalist it is"),
+    position=(pa.int32(), "rank among its finalists by the search's own scores, from 0"),
+    architecture=_ARCHITECTURE,
+    seed=(pa.int32(), "repetition, from 1: repetition 0 may have chosen the finalists"),
+    score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
+    status=(pa.string(), "ok; or why there is no score: diverged, undefined, timed out, crashed"),
 )
 HISTORY = _schema(
     "history",

@@ -18,23 +18,56 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from gennas import proxies, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError, is_out_of_memory
-from gennas.proxies import Score
+from gennas.scoring import Context, Protocol, Score
+from gennas.seeds import derive_seed
 from stages.support import sources
 from stages.support.cli import check_unedited, logger
-from stages.support.inputs import Scorer
+
+if TYPE_CHECKING:
+    import torch
 
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 #: What a process sends: its own `made_with`, that it is ready to score, scores, or the error that ended it.
 MADE, READY, SCORE, ERROR = "made", "ready", "score", "error"
 
 
-class Broken(Exception):
+@dataclass(frozen=True)
+class Scorer:
+    """A proxy and all that it is given besides the architecture: the job that a worker gets."""
+
+    kind: str
+    space: str
+    protocol: Protocol
+    images: np.ndarray
+    base_seed: int
+    repetition: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[int, float] = field(default_factory=dict)
+
+    def context(self, device: torch.device) -> Context:
+        """What the proxy may look at besides the architectures."""
+        seed = derive_seed(self.base_seed, "proxy", self.repetition)
+        space = spaces.load(self.space)
+        return Context(space, self.protocol, self.images, seed, device, self.options, self.limits)
+
+    def scores(self, device: torch.device, architecture_ids: Sequence[str]) -> Iterator[Score]:
+        """The score of each architecture, in order."""
+        context = self.context(device)
+        score = proxies.make(self.kind, context)
+        return score([spaces.parse(context.space, architecture) for architecture in architecture_ids])
+
+
+class ScoringFailed(Exception):
     """A worker that gave no score for an architecture; `status` is the score's."""
 
     def __init__(self, status: str, reason: str) -> None:
@@ -67,29 +100,29 @@ class Worker:
         try:
             self.connection.send((scorer, architecture_ids))
         except ConnectionError:  # it ended while it had nothing to do
-            raise lack_of_memory("a worker", f"was killed, or ended with exit code {self.stop()}") from None
+            raise out_of_memory_error("a worker", f"was killed, or ended with exit code {self.stop()}") from None
 
     def receive(self, subject: str, seconds: float | None) -> Any:
         """What the process sends next about a subject.
 
-        Raises Broken if it is late or has crashed, an InputError if it ended otherwise, and what the process raised.
+        Raises ScoringFailed if it is late or has crashed, an InputError if it ended otherwise, and what the process raised.
         """
         assert self.connection is not None
         # Second by second: while a whole job is suspended, its time does not run.
         if seconds is not None and not any(wait([self.connection], 1) for _ in range(math.ceil(seconds))):
             self.stop()
-            raise Broken("timed out", f"no score within the protocol's time_limit of {seconds:g} s")
+            raise ScoringFailed("timed out", f"no score within the protocol's time_limit of {seconds:g} s")
         try:
             kind, answer = self.connection.recv()
         except (EOFError, ConnectionError):
             code = self.stop()
             if -code in CRASHES:
-                raise Broken("crashed", f"its process crashed ({signal.Signals(-code).name})") from None
-            raise lack_of_memory(subject, f"was killed, or ended with exit code {code}") from None
+                raise ScoringFailed("crashed", f"its process crashed ({signal.Signals(-code).name})") from None
+            raise out_of_memory_error(subject, f"was killed, or ended with exit code {code}") from None
         if kind != ERROR:
             return answer
         if is_out_of_memory(answer):
-            raise lack_of_memory(subject, "had no memory left")
+            raise out_of_memory_error(subject, "had no memory left")
         raise answer
 
     def stop(self) -> int:
@@ -105,23 +138,23 @@ class Worker:
 
     def scores(self, scorer: Scorer, architecture_ids: Sequence[str], on_cpu: bool) -> Iterator[Score]:
         """The score of each architecture that was sent, in order."""
-        limit = scorer.protocol.get("time_limit") if on_cpu else None
+        limit = scorer.protocol.time_limit if on_cpu and math.isfinite(scorer.protocol.time_limit) else None
         self.receive("a worker", None)  # that it is ready: what all share, a download even, is nobody's time
         for position, architecture in enumerate(architecture_ids):
             try:
                 score = self.receive(architecture, limit)
-            except Broken as broken:
+            except ScoringFailed as failure:
                 if not on_cpu:
-                    raise InputError(f"{architecture}, or one beside it: {broken}; run the job again") from broken
-                logger.warning("%s: %s; it ranks last", architecture, broken)
-                score = Score(-math.inf, broken.status)
+                    raise InputError(f"{architecture}, or one beside it: {failure}; run the job again") from failure
+                logger.warning("%s: %s; it ranks last", architecture, failure)
+                score = Score(-math.inf, failure.status)
                 if rest := architecture_ids[position + 1 :]:
                     self.send(scorer, rest)
                     self.receive("a worker", None)
             yield score
 
 
-def lack_of_memory(subject: str, what: str) -> InputError:
+def out_of_memory_error(subject: str, what: str) -> InputError:
     return InputError(
         f"{subject}: its process {what}; run the job again, with more memory (mem_mb; on a GPU, a smaller batch) or "
         "fewer jobs at once"
@@ -139,7 +172,7 @@ class Workers:
         self.made_with: Mapping[str, str] = {}
 
     def __enter__(self) -> Workers:
-        start_quietly()
+        start_ignoring_sigint()
         self.made_with = self.workers[0].start()
         self.on_cpu = self.made_with["device"].startswith("cpu")
         if not self.on_cpu:
@@ -162,7 +195,7 @@ class Workers:
             yield next(found[position % len(found)])
 
 
-def start_quietly() -> None:
+def start_ignoring_sigint() -> None:
     """Start the process that forks the workers, deaf to Ctrl-C: the stage is the one that says a line about it."""
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a new process inherits
     try:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.init import kaiming_normal_
 
+from gennas.families.images import Classifier
 from gennas.proxies.common.initialisation import redraw
-from gennas.training.classification import Classifier
 
 
 def find_blocks(module: nn.Module) -> Iterator[nn.Module]:

@@ -15,10 +15,9 @@ import torch
 from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gennas.proxies.common.inputs import check_images, prepare_images
+from gennas.families.images import Classifier, head, inputs
 from gennas.scoring import Context, Score
 from gennas.seeds import derive_seed
-from gennas.training.classification import Classifier
 
 CLASSES = 10
 
@@ -34,7 +33,7 @@ class Batch:
 
 def draw_batch(context: Context) -> Batch:
     """Draw a batch from the context's seed, on its device."""
-    images = prepare_images(context)
+    images = inputs(context)
     generator = Generator().manual_seed(derive_seed(context.seed, "batch"))
     return Batch(*(tensor.to(context.device) for tensor in (images, *draw_noise(images.shape, generator))))
 
@@ -45,22 +44,18 @@ def draw_noise(shape: Sequence[int], generator: Generator) -> tuple[Tensor, Tens
 
 
 def make_untrained(
-    proxy: str, context: Context, measure: Callable[[Classifier, Batch], float]
+    context: Context, measure: Callable[[Classifier, Batch], float]
 ) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """A proxy that measures a number on each network as it is initialised, in training mode. Higher is better.
 
-    Every network starts from the same seed; `measure` may draw from torch's global generator, too. An InputError says
-    that the space is one of sequences, for which these proxies are not defined; where the number is not finite, the
-    score is undefined and ranks last.
+    Every network starts from the same seed; `measure` may draw from torch's global generator, too. Where the
+    number is not finite, the score is undefined and ranks last.
     """
-    check_images(context, proxy)
     batch = draw_batch(context)
 
     def score(architecture: Any) -> Score:
         torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
-        network = Classifier(
-            context.space.build(architecture, context.protocol["width"], context.protocol["depth"]), CLASSES
-        )
+        network = head(context.space.build(architecture, context.protocol.width, context.protocol.depth), CLASSES)
         try:
             value = float(measure(network.to(context.device).train(), batch))
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # of a decomposition of numbers that are not finite

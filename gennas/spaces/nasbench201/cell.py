@@ -62,6 +62,13 @@ def mutate(architecture: Architecture, rng: np.random.Generator) -> Architecture
     return (*architecture[:edge], int(rng.choice(others)), *architecture[edge + 1 :])
 
 
+def neighbours(architecture: Architecture) -> list[Architecture]:
+    """The 24 cells that differ in the operation of one edge."""
+    places = itertools.product(range(len(EDGES)), range(len(OPERATIONS)))
+    changed = ((*architecture[:edge], op, *architecture[edge + 1 :]) for edge, op in places)
+    return [cell for cell in changed if cell != architecture]
+
+
 def all_architectures() -> list[Architecture]:
     """Every cell of the space, in lexicographic order of its operation indices."""
     return list(itertools.product(range(len(OPERATIONS)), repeat=len(EDGES)))

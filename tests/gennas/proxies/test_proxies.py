@@ -11,14 +11,13 @@ import yaml
 
 from gennas import proxies, spaces
 from gennas.errors import InputError
+from gennas.families.images import Classifier
 from gennas.proxies import regression, short_training
-from gennas.proxies.common.inputs import prepare_images
 from gennas.proxies.common.untrained import make_untrained
 from gennas.regression import images as image_regression
 from gennas.regression import sequences as sequence_regression
 from gennas.regression.training import make_optimizer
 from gennas.seeds import derive_seed
-from gennas.training.classification import Classifier
 
 PROTOCOL = {
     "width": 0.125,
@@ -149,11 +148,11 @@ def plain_curve(architecture, ctx):
     """The protocol as the paper states it, with nothing shared, fused or fast."""
     task = regression.draw_task(ctx)
     torch.manual_seed(derive_seed(ctx.seed, "weights"))
-    backbone = SPACE.build(architecture, ctx.protocol["width"], ctx.protocol["depth"])
+    backbone = SPACE.build(architecture, ctx.protocol.width, ctx.protocol.depth)
     network = image_regression.RegressionNetwork(backbone, (8, 8, 8))
     velocity = [torch.zeros_like(p) for p in network.parameters()]
     curve = []
-    for step in range(ctx.protocol["iterations"]):
+    for step in range(ctx.protocol.iterations):
         outputs = network(task.inputs + task.noise[step])
         loss = sum(
             weight * (output - target).square().mean()
@@ -236,12 +235,12 @@ def plain_sequence_curve(architecture, ctx):
     """Adam as its authors state it, on a network whose parameters start as the proxy's."""
     task = regression.draw_task(ctx)
     torch.manual_seed(derive_seed(ctx.seed, "weights"))
-    backbone = RECURRENT.build(architecture, ctx.protocol["width"], ctx.protocol["depth"])
+    backbone = RECURRENT.build(architecture, ctx.protocol.width, ctx.protocol.depth)
     network = sequence_regression.RegressionNetwork(backbone, NLP["dimension"])
     parameters = list(network.parameters())
     first, second = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
     curve = []
-    for step in range(ctx.protocol["iterations"]):
+    for step in range(ctx.protocol.iterations):
         encoded = (task.inputs + task.noise[step]) @ network.encoder.weight.t() + network.encoder.bias
         output = backbone(encoded) @ network.decoder.weight.t() + network.decoder.bias
         loss = (output - task.targets[0]).square().mean()

@@ -12,8 +12,8 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from gennas import proxies, spaces
+from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import Batch
-from gennas.training.classification import Classifier
 
 IMAGES, CLASSES = 4, 3
 STEP = 1e-6

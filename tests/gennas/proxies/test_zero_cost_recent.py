@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from gennas import spaces
+from gennas.families.images import Classifier
 from gennas.proxies import expressivity, nasi, progressivity, swap, trainability, vkdnw, zen, zico
 from gennas.proxies.common.blocks import block_features, find_blocks, spectral_entropies
 from gennas.proxies.common.untrained import Batch
-from gennas.training.classification import Classifier
 
 SPACE = spaces.load("nasbench201")
 CELL = (3, 1, 2, 4, 3, 2)  # every operation but none

@@ -6,18 +6,18 @@ from argparse import Namespace
 import numpy as np
 import pytest
 import torch
+from stages.support.truth import Truth
 
 from gennas import spaces
 from gennas.errors import InputError
+from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import CLASSES, draw_noise
 from gennas.searches import nasi
 from gennas.spaces import nasbench201
 from gennas.spaces.nasbench201.cell import OPERATIONS
 from gennas.targets import ACCURACY
-from gennas.training.classification import Classifier
 from stages import search_architecture
 from stages.support import params
-from stages.support.truth import Truth
 
 PROTOCOL = {"width": 0.125, "depth": 0.2, "batch_size": 3, "resolution": 8}
 PARAMS = {"protocol": "toy", "steps": 3, "mu": 2.0, "nu": 10.0}

@@ -1,18 +1,128 @@
-"""One contract for every search, and what makes ageing evolution what it is."""
+"""One contract for every search, and what makes each of them what it is."""
 
+import ast
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gennas.proxies import Score
-from gennas.regression.training import read_out
-from gennas.searches import AgeingEvolution, Neighbours, RandomSearch
+from gennas.searches import ageing_evolution, candidates, local_search, pareto, random_search
+from gennas.searches.ageing_evolution import AgeingEvolution
+from gennas.searches.base import SearchContext
+from gennas.searches.candidates import NEIGHBOURS, OfSpace, OfTable
+from gennas.searches.driver import ask_tell
 from gennas.searches.halving import Halving
-from gennas.searches.neighbours import NEIGHBOURS
 from gennas.spaces import nasbench201
-from stages.search_architecture import Evaluator, best_of_finals, trajectory
-from stages.support.inputs import Scorer
+
+#: Searches that score architectures, with options; a new one adds a line.
+SEARCHES = {
+    "ageing_evolution": (ageing_evolution, {"population": 10, "tournament": 5}),
+    "local_search": (local_search, {}),
+    "random_search": (random_search, {}),
+}
+SEVERAL = [name for name, (module, _) in SEARCHES.items() if module.DECLARATION["objectives"] == "several"]
+
+
+def value(architecture, weights=(3, 1, 4, 1, 5, 9)):
+    """A score of a cell, the sum of what each edge's operation adds: the higher its index, the more."""
+    return float(np.dot(nasbench201.from_id(architecture), weights))
+
+
+def run(name, seed=0, evaluations=60, batch=10, score=lambda a: (value(a),), searched=None):
+    """The steps of a search, and the batches that it had scored."""
+    module, options = SEARCHES[name]
+    batches = []
+
+    def score_all(architectures):
+        batches.append(list(architectures))
+        return [score(architecture) for architecture in architectures]
+
+    searched = searched or OfSpace(nasbench201)
+    context = SearchContext(searched, seed, options, score_all, evaluations=evaluations, batch=batch)
+    return list(module.run(context)), batches
+
+
+def test_every_search_is_under_this_contract():
+    """But those that score no architecture, which have tests of their own."""
+    for path in Path(candidates.__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DECLARATION":
+                assert not ast.literal_eval(node.value)["scores"] or path.stem in SEARCHES
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_is_a_function_of_its_seed(name):
+    assert run(name, 1) == run(name, 1)
+    assert run(name, 1) != run(name, 2)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize(("evaluations", "batch"), [(25, 10), (7, 1), (3, 50)])
+def test_a_search_keeps_to_its_budget_and_its_batches(name, evaluations, batch):
+    steps, batches = run(name, evaluations=evaluations, batch=batch)
+    assert len(steps) == evaluations and max(map(len, batches)) <= batch
+    assert [step.architecture for step in steps] == [a for own in batches for a in own]
+    for step in steps:
+        assert nasbench201.to_id(nasbench201.from_id(step.architecture)) == step.architecture
+        assert step.scores == (value(step.architecture),)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_answer_is_the_best_so_far_the_first_of_equals(name):
+    steps, _ = run(name, score=lambda a: (value(a) // 20,))
+    for count, step in enumerate(steps, start=1):
+        assert step.answer == max(steps[:count], key=lambda one: one.scores).architecture
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_of_a_table_yields_its_rows(name):
+    cells = [nasbench201.random_architecture(np.random.default_rng(seed)) for seed in range(40)]
+    ids = [nasbench201.to_id(cell) for cell in cells]
+    steps, _ = run(name, searched=OfTable(np.array(cells), ids))
+    assert {step.architecture for step in steps} <= {*ids}
+
+
+@pytest.mark.parametrize("name", set(SEARCHES) - {"random_search"})
+def test_a_search_beats_random_search_where_neighbours_are_alike(name):
+    def best(name):
+        return np.mean([value(run(name, seed, 200)[0][-1].answer) for seed in range(5)])
+
+    assert best(name) > best("random_search")
+
+
+def test_batches_change_nothing_of_random_search():
+    assert run("random_search", batch=1)[0] == run("random_search", batch=7)[0]
+
+
+# --- the driver --------------------------------------------------------------------------------
+
+
+class Script:
+    """A searcher that asks for what it was given, and notes what it was told."""
+
+    def __init__(self, batches):
+        self.batches, self.log = iter(batches), []
+
+    def ask(self, count):
+        self.log.append(("ask", count))
+        return next(self.batches)
+
+    def tell(self, asked, scores):
+        self.log.append(("tell", asked, scores))
+
+
+def test_a_batch_is_told_before_the_next_is_asked_for():
+    """And a searcher that has fewer candidates than it may ask for is asked again."""
+    searcher = Script([[3, 1], [5], [2, 2]])
+    steps = list(ask_tell(searcher, lambda batch: [(float(one),) for one in batch], 5, 2))
+    assert [step[0] for step in steps] == [3, 1, 5, 2, 2] and [step[2] for step in steps] == [3, 3, 5, 5, 5]
+    asks = [entry[1] for entry in searcher.log if entry[0] == "ask"]
+    assert asks == [2, 2, 2]
+    assert searcher.log[1] == ("tell", [3, 1], [(3.0,), (1.0,)])
+
+
+# --- ageing evolution --------------------------------------------------------------------------
 
 
 def draw(rng):
@@ -27,52 +137,105 @@ def evolution(seed, population=10, tournament=5):
     return AgeingEvolution(np.random.default_rng(seed), draw, mutate, population, tournament)
 
 
-def random_search(seed):
-    return RandomSearch(np.random.default_rng(seed), draw)
-
-
-def run(search, steps=60):
-    """Maximise the candidate itself."""
-    met = []
-    for _ in range(steps):
-        candidate = search.ask()
-        search.tell(candidate, float(candidate))
-        met.append(candidate)
-    return met
-
-
-@pytest.mark.parametrize("make", [evolution, random_search])
-def test_a_search_is_a_function_of_its_seed(make):
-    assert run(make(1)) == run(make(1))
-    assert run(make(1)) != run(make(2))
-
-
 def test_evolution_first_draws_its_population_then_mutates_members():
-    met = run(evolution(3))
-    expected = np.random.default_rng(3).integers(1000, size=10).tolist()
-    assert met[:10] == expected
+    steps = ask_tell(evolution(3), lambda batch: [(float(one),) for one in batch], 60)
+    drawn = [candidate for candidate, *_ in steps]
+    assert drawn[:10] == np.random.default_rng(3).integers(1000, size=10).tolist()
     for step in range(10, 60):
-        assert any(abs(met[step] - member) == 1 for member in met[step - 10 : step])
+        assert any(abs(drawn[step] - member) == 1 for member in drawn[step - 10 : step])
 
 
 def test_the_oldest_dies_however_good():
     search = evolution(0, population=2, tournament=2)
-    for candidate, score in [(100, 1e9), (200, 0.0), (300, 0.0)]:
-        search.tell(candidate, score)
+    search.tell([100, 200, 300], [(1e9,), (0.0,), (0.0,)])
     assert [candidate for candidate, _ in search.members] == [200, 300]
 
 
 def test_the_whole_population_in_the_tournament_breeds_the_best():
     search = evolution(0, population=5, tournament=5)
-    for candidate in (10, 50, 30, 20, 40):
-        search.tell(candidate, float(candidate))
-    assert search.ask() in (49, 51)
+    search.tell([10, 50, 30, 20, 40], [(10.0,), (50.0,), (30.0,), (20.0,), (40.0,)])
+    assert all(child in (49, 51) for child in search.ask(10))
 
 
-def test_evolution_beats_random_search_where_neighbours_are_alike():
-    evolved = [max(run(evolution(seed), 600)) for seed in range(5)]
-    drawn = [max(run(random_search(seed), 600)) for seed in range(5)]
-    assert np.mean(evolved) > np.mean(drawn)
+def test_with_several_objectives_a_dominated_member_does_not_breed():
+    search = evolution(0, population=4, tournament=4)
+    search.tell([10, 50, 30, 20], [(2.0, 0.0), (1.0, 0.0), (0.0, 2.0), (0.0, 1.0)])
+    assert {child for child in search.ask(40)} <= {9, 11, 29, 31}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_objectives_are_searched_together(name):
+    """One wants the first three edges high, the other one the last three."""
+
+    def score(architecture):
+        return value(architecture, (1, 1, 1, 0, 0, 0)), value(architecture, (0, 0, 0, 1, 1, 1))
+
+    steps, _ = run(name, evaluations=300, score=score)
+    assert all(len(step.scores) == 2 for step in steps)
+    assert steps[-1].answer == max(steps, key=lambda step: step.scores).architecture
+    if name != "random_search":
+        drawn, _ = run("random_search", evaluations=300, score=score)
+        assert max(sum(step.scores) for step in steps) > max(sum(step.scores) for step in drawn)
+
+
+def test_dominated_scores_come_after_those_that_dominate_them():
+    scores = [(1.0, 1.0), (3.0, 0.0), (0.0, 3.0), (2.0, 2.0), (2.0, 2.0), (0.0, -math.inf)]
+    assert pareto.fronts(scores) == [1, 0, 0, 0, 0, 2]
+    assert pareto.best_first(scores) == [1, 3, 4, 2, 0, 5]
+    assert pareto.best(scores) == 1  # an end of the front
+    assert pareto.best_first([(1.0,), (2.0,), (2.0,)]) == [1, 2, 0] and pareto.best([(1.0,), (2.0,), (2.0,)]) == 1
+
+
+def test_the_least_crowded_of_a_front_is_the_best():
+    """The ends of a front are infinitely far from others; of what lies between, the neighbours' distance counts."""
+    scores = [(0.0, 10.0), (10.0, 0.0), (5.0, 8.0), (6.0, 7.0), (7.0, 3.0)]
+    assert pareto.crowding(scores) == pytest.approx([math.inf, math.inf, 0.9, 0.7, 1.1])
+    assert pareto.best(scores) == 0
+
+
+def test_no_score_is_the_worst_not_infinitely_far():
+    spread = pareto.crowding([(-math.inf, 4.0), (1.0, 3.0), (2.0, 2.0), (3.0, 1.0)])
+    assert spread == pytest.approx([math.inf, 0.5 + 2 / 3, 1 + 2 / 3, math.inf])
+
+
+# --- local search ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_local_search_finds_a_planted_optimum(seed):
+    """The nearer to the planted cell the better: each of six edges is put right in one sweep at most."""
+    planted = nasbench201.random_architecture(np.random.default_rng(99))
+
+    def score(architecture):
+        return (-float(np.not_equal(nasbench201.from_id(architecture), planted).sum()),)
+
+    steps, _ = run("local_search", seed, evaluations=1 + 6 * 24, score=score)
+    assert steps[-1].answer == nasbench201.to_id(planted)
+
+
+def test_local_search_evaluates_nothing_twice_and_starts_anew_at_a_summit():
+    steps, batches = run("local_search", evaluations=200)
+    evaluated = [step.architecture for step in steps]
+    assert len({*evaluated}) == 200
+    starts = [batch for batch in batches if len(batch) == 1]
+    summit = nasbench201.to_id((4,) * 6)
+    assert steps[-1].answer == summit and evaluated.index(summit) < 199 and len(starts) > 1
+
+
+def test_neighbours_of_a_space_are_one_edit_away():
+    """Sampled or enumerated, all 24 of a cell, none twice, in another order each time."""
+
+    class Unlisted:
+        """The space, as if it could not enumerate neighbours."""
+
+        random_architecture = staticmethod(nasbench201.random_architecture)
+        mutate, to_id = staticmethod(nasbench201.mutate), staticmethod(nasbench201.to_id)
+
+    cell = (0, 1, 2, 3, 4, 0)
+    for space in (nasbench201, Unlisted):
+        found = [OfSpace(space).neighbours(cell, np.random.default_rng(seed)) for seed in (0, 1)]
+        assert {*found[0]} == {*found[1]} == {*nasbench201.neighbours(cell)} and found[0] != found[1]
+        assert len(found[0]) == 24 and all(np.not_equal(one, cell).sum() == 1 for one in found[0])
 
 
 # --- a table of candidates ---------------------------------------------------------------------
@@ -81,20 +244,20 @@ def test_evolution_beats_random_search_where_neighbours_are_alike():
 def test_over_a_whole_space_a_neighbour_is_a_mutation():
     """Of NAS-Bench-201, 24 cells differ from one in one operation: every step leads to one of these."""
     cells = np.array(nasbench201.all_architectures())
-    table, rng = Neighbours(cells), np.random.default_rng(0)
+    table, rng = OfTable(cells, []), np.random.default_rng(0)
     row = table.draw(rng)
-    met = {table.mutate(row, rng) for _ in range(500)}
-    assert len(met) == 24
-    assert all((cells[row] != cells[neighbour]).sum() == 1 for neighbour in met)
+    mutants = {table.mutate(row, rng) for _ in range(500)}
+    assert len(mutants) == 24 and mutants == {*table.neighbours(row, rng)}
+    assert all((cells[row] != cells[neighbour]).sum() == 1 for neighbour in mutants)
 
 
 def test_a_neighbour_is_never_the_row_itself_even_among_equal_encodings():
-    table, rng = Neighbours(np.zeros((3, 4))), np.random.default_rng(0)
-    assert {table.mutate(1, rng) for _ in range(50)} == {0, 2}
+    table, rng = OfTable(np.zeros((3, 4)), []), np.random.default_rng(0)
+    assert {table.mutate(1, rng) for _ in range(50)} == {0, 2} == {*table.neighbours(1, rng)}
 
 
 def test_equally_near_rows_are_equally_likely():
-    table, rng = Neighbours(np.eye(4 * NEIGHBOURS)), np.random.default_rng(0)
+    table, rng = OfTable(np.eye(4 * NEIGHBOURS), []), np.random.default_rng(0)
     assert {table.mutate(0, rng) for _ in range(2000)} == set(range(1, 4 * NEIGHBOURS))
 
 
@@ -111,59 +274,3 @@ def test_halving_sets_the_median_of_those_before_as_the_limit():
     for _ in range(2):
         halving.tell([math.nan] * 4)  # diverged
     assert halving.limits() == {2: 9.0, 4: 5.0}
-
-
-class Curves:
-    """Stands in for the workers: the loss of architecture "7" falls to 7, and training minds the limits."""
-
-    def __init__(self):
-        self.asked = []
-
-    def scores(self, scorer, architectures):
-        self.asked.append(list(architectures))
-        return [read_out((20.0, float(a), float(a)), None, scorer.protocol, scorer.limits) for a in architectures]
-
-
-def test_an_evaluator_scores_each_once_and_stops_those_behind_half_of_the_others():
-    workers = Curves()
-    scorer = Scorer("regression", "nasbench201", {"readout_window": 1}, np.empty(0), 0, 0)
-    evaluate = Evaluator(workers, scorer, {"rungs": [2], "population": 3})
-    assert evaluate(["1", "2", "3", "2"]) == [-1.0, -2.0, -3.0, -2.0]
-    assert evaluate(["2", "1.5", "2.5"]) == [-2.0, -1.5, -2.5]
-    assert workers.asked == [["1", "2", "3"], ["1.5", "2.5"]]
-    assert len(evaluate.halving.seen[2]) == 5 and evaluate.halving.limits() == {2: 2.0}
-
-
-class Judge:
-    """Stands in for the workers: the mean of an architecture's scores is its number, on which repetitions disagree."""
-
-    def scores(self, scorer, architectures):
-        assert scorer.protocol == {"name": "finals"} and scorer.repetition in (1, 2)  # 0 chose the finalists
-        sway = 10 if scorer.repetition == 1 else -10
-        return [Score(float(a) + sway * (-1) ** int(a)) for a in architectures]
-
-
-def test_the_answer_is_the_finalist_of_the_highest_mean_score_of_its_judge():
-    """The network of 1 is called 2, too, and does not take the place of another one's."""
-    met = {"ageing_evolution": {"1": 0.9, "2": 0.9, "4": 0.7, "3": 0.8, "9": 0.1}, "random_search": {"8": 1.0}}
-    rows = [{"algorithm": k, "architecture": a, "score": s} for k, scores in met.items() for a, s in scores.items()]
-    protocols = {name: {"name": name} for name in ("search", "finals")}
-    scorer = Scorer("regression", "nasbench201", protocols["search"], np.empty(0), 0, 0)
-    finals = {"protocol": "finals", "repetitions": 2}
-    assert best_of_finals(rows, Judge(), scorer, protocols, finals | {"finalists": 3}) == ("4", 4.0)
-    assert best_of_finals(rows, Judge(), scorer, protocols, finals | {"finalists": 2}) == ("3", 3.0)
-
-
-def test_a_generation_is_told_before_the_next_is_asked_for():
-    generations = []
-
-    def score(architectures):
-        generations.append(list(architectures))
-        return [float(a) for a in architectures]
-
-    params = {"evaluations": 25, "offspring": 10}
-    steps = list(trajectory(evolution(5), str, score, params, "run"))
-    assert [len(own) for own in generations] == [10, 10, 5]
-    assert [architecture for architecture, *_ in steps] == [a for own in generations for a in own]
-    best = [max((s[:2] for s in steps[: i + 1]), key=lambda s: s[1])[0] for i in range(25)]
-    assert [s[2] for s in steps] == best

@@ -10,7 +10,7 @@ from gennas.errors import InputError
 from gennas.targets import Target
 
 
-class Truth:
+class GroundTruth:
     """What the benchmark says of an architecture."""
 
     def __init__(self, values: dict[str, float], target: Target) -> None:
@@ -23,14 +23,15 @@ class Truth:
         """The target, the rank from 1 (equals share the best), the regret against the optimum."""
         if architecture not in self.values:
             raise InputError(
-                f"params.yaml: search_architecture.over: the benchmark did not train {architecture}; search the table"
+                f"params.yaml: search_architecture.candidates: the benchmark has not trained {architecture}; "
+                "search those that it has trained (benchmark)"
             )
         quality = self.quality[architecture]
         rank = len(self.sorted) - bisect_right(self.sorted, quality) + 1
         return self.values[architecture], rank, self.sorted[-1] - quality
 
 
-def answer(architecture: str, score: float, truth: Truth, target: str) -> dict[str, Any]:
+def answer(architecture: str, score: float, truth: GroundTruth, target: str) -> dict[str, Any]:
     """best.json: the architecture found, and how good it is."""
     value, rank, regret = truth.of(architecture)
     finite = {

@@ -1,0 +1,68 @@
+"""What `by` names in params.yaml, a proxy, an aggregate or the benchmark, as a specification that a job is given.
+
+`stages.support.objectives` makes objectives of these. Imports nothing heavy: the Snakefile reads this at every start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gennas import catalogue
+from stages.support.protocols import told
+
+Section = Mapping[str, Any]
+BENCHMARK = "benchmark"
+
+
+def names(by: str | Sequence[str]) -> list[str]:
+    """The objectives that `by` names, one or several."""
+    return [by] if isinstance(by, str) else list(by)
+
+
+def proxies(section: Section, by: str | Sequence[str]) -> list[str]:
+    """The proxies that take part in scoring: those named, and the members of aggregates that are."""
+    found: dict[str, None] = {}
+    for name in names(by):
+        if name != BENCHMARK:
+            found |= dict.fromkeys(section["aggregate"][name]["members"] if name in section["aggregate"] else [name])
+    return list(found)
+
+
+def aggregates(section: Section, by: str | Sequence[str]) -> list[Mapping[str, Any]]:
+    """The sections of the aggregates among those named."""
+    return [section["aggregate"][name] for name in names(by) if name in section["aggregate"]]
+
+
+def fits(section: Section, by: str | Sequence[str]) -> list[Mapping[str, Any]]:
+    """Those of them that learn labels."""
+    return [one for one in aggregates(section, by) if learns_labels(one)]
+
+
+def learns_labels(aggregate: Mapping[str, Any]) -> bool:
+    """Whether an aggregate learns from the labelled architectures."""
+    return bool(catalogue.declaration("aggregates", aggregate["kind"])["labels"])
+
+
+def specifications(
+    section: Section,
+    by: str | Sequence[str],
+    protocols: Mapping[str, Any],
+    task_file: Callable[[str], str],
+    protocol: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Each objective; `protocol` is another one than a proxy's own, `task_file` finds the file of a task."""
+
+    def given(name: str) -> dict[str, Any]:
+        task = section["train_proxy"]["proxies"][name].get("task")
+        values = told(section["train_proxy"], name, protocols)
+        return {**values, "task": task_file(task)} if task else values
+
+    for name in names(by):
+        if name == BENCHMARK:
+            yield {"benchmark": section["target"]}
+        elif aggregate := section["aggregate"].get(name):
+            members = {member: given(member) for member in aggregate["members"]}
+            yield {"aggregate": aggregate["kind"], "labels": learns_labels(aggregate), "members": members}
+        else:
+            yield {"proxy": {**given(name), "protocol": protocols[protocol]} if protocol else given(name)}
