@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from stages.support.truth import Truth
 from tqdm import tqdm
 
 from gennas import spaces
@@ -25,7 +26,6 @@ from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
 from stages.report.summary import markdown_table
 from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
 from stages.support import artifacts
-from stages.support.truth import Truth
 from stages.support.workers import Workers
 
 TOP = 15  # the best 0.1 % of 15,625 cells

@@ -13,9 +13,9 @@ import torch
 from torch import Generator
 from torch.nn.functional import mse_loss
 
-from gennas.scoring import Context, Score
 from gennas.proxies.regression import draw_noise
 from gennas.regression import images as image_regression
+from gennas.scoring import Context, Score
 from gennas.seeds import derive_seed
 
 

@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any
 
 from gennas import spaces
-from gennas.errors import InputError
 from gennas.devices import processor
+from gennas.errors import InputError
 from stages.support import artifacts
 from stages.support.command import logger, run
 from stages.support.inputs import read_images, read_sample

@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from stages.support import artifacts
-from gennas.files.documents import read_json
 from gennas.errors import InputError
+from gennas.files.documents import read_json
 from stages.report import summary
+from stages.support import artifacts
 from workflow.bridge.locks import locked
 
 PROJECT = Path(__file__).parent.parent

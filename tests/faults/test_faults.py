@@ -24,8 +24,8 @@ import pytest
 import yaml
 from conftest import PROJECT, RESULTS, SHARDS, Feather, Study
 
-from stages.support import artifacts
 from gennas.errors import InputError
+from stages.support import artifacts
 from workflow.bridge import checks, layout, locks, records
 from workflow.bridge.run import Bridge
 

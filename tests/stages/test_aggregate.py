@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers import with_target
 
 from gennas.stats import spearman
 from stages import aggregate
@@ -39,7 +40,7 @@ def combine(folder, params: dict, scores: dict, labelled: dict | None = None, qu
         {"architecture": f"l{i}", "encoding": [0], "status": "ok", "parameters": None, "labelled": False}
         for i in range(len(quality))
     ]
-    benchmark = pa.Table.from_pylist(known, artifacts.BENCHMARK).append_column(TARGET, pa.array(quality, pa.float64()))
+    benchmark = with_target(pa.Table.from_pylist(known, artifacts.BENCHMARK), TARGET, quality)
     artifacts.write_parquet(benchmark, artifacts.BENCHMARK, folder / "benchmark.parquet")
     words = [
         "--params", json.dumps(params), "--target", json.dumps(TARGET), "--scores", folder / "scores.parquet",

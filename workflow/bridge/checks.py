@@ -13,10 +13,26 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from gennas.files.documents import read_yaml
 from gennas.errors import InputError
+from gennas.files.documents import read_yaml
 from workflow.bridge.layout import Layout
-from workflow.bridge.records import AGREED, LOCK, PARAMS, PIPELINE, RECORDS, REMEDY, content, damaged, fan_out_files, is_incomplete, job_outputs, job_time, pipeline_stages, read_unrecorded, recorded_outputs
+from workflow.bridge.records import (
+    AGREED,
+    LOCK,
+    PARAMS,
+    PIPELINE,
+    RECORDS,
+    REMEDY,
+    content,
+    damaged,
+    fan_out_files,
+    is_incomplete,
+    job_outputs,
+    job_time,
+    pipeline_stages,
+    read_unrecorded,
+    recorded_outputs,
+)
 
 #: Bytes without which a run does not start: Snakemake's log and records alone need about these.
 LEAST_FREE = 1 << 18

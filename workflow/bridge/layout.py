@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gennas.files.documents import parse_yaml
 from gennas.errors import InputError
+from gennas.files.documents import parse_yaml
 
 #: Where to look; as Snakemake looks for its Snakefile.
 FILES = (Path("bridge.yaml"), Path("workflow/bridge.yaml"))

@@ -20,9 +20,9 @@ from typing import Any
 
 import yaml
 
-from gennas.files.documents import parse_yaml
 from gennas.errors import InputError
 from gennas.files.atomic import writing
+from gennas.files.documents import parse_yaml
 
 PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
 RECORDS = Path(".snakemake")

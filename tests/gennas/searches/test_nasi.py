@@ -6,15 +6,18 @@ from argparse import Namespace
 import numpy as np
 import pytest
 import torch
+from stages.support.truth import Truth
 
+from gennas import spaces
 from gennas.errors import InputError
 from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import CLASSES, draw_noise
 from gennas.searches import nasi
 from gennas.spaces import nasbench201
+from gennas.spaces.nasbench201.cell import OPERATIONS
+from gennas.targets import ACCURACY
 from stages import search_architecture
 from stages.support import params
-from stages.support.truth import Truth
 
 PROTOCOL = {"width": 0.125, "depth": 0.2, "batch_size": 3, "resolution": 8}
 PARAMS = {"protocol": "toy", "steps": 3, "mu": 2.0, "nu": 10.0}
@@ -23,11 +26,11 @@ CPU = torch.device("cpu")
 
 def supernet():
     torch.manual_seed(0)
-    return nasbench201.supernet(PROTOCOL["width"], PROTOCOL["depth"])
+    return spaces.load_supernet("nasbench201")(PROTOCOL["width"], PROTOCOL["depth"])
 
 
 def one_hot(architecture):
-    return torch.eye(len(nasbench201.OPERATIONS))[list(architecture)]
+    return torch.eye(len(OPERATIONS))[list(architecture)]
 
 
 def cut_out(whole, architecture):
@@ -146,10 +149,10 @@ def test_a_gradient_that_is_not_finite_counts_for_nothing(monkeypatch):
 
 def test_the_stage_writes_every_step_of_both_variants():
     truth = Truth(
-        {nasbench201.to_id(cell): float(i) for i, cell in enumerate(nasbench201.all_architectures())}, "x_percent"
+        {nasbench201.to_id(cell): float(i) for i, cell in enumerate(nasbench201.all_architectures())}, ACCURACY
     )
-    args = Namespace(params={"seeds": 2, "nasi": PARAMS}, protocols={"toy": PROTOCOL}, seed=0)
-    rows = list(search_architecture.run_nasi(args, nasbench201, truth))
+    args = Namespace(space="nasbench201", params={"seeds": 2, "nasi": PARAMS}, protocols={"toy": PROTOCOL}, seed=0)
+    rows = list(search_architecture.run_nasi(args, truth))
     assert [(row["algorithm"], row["seed"], row["evaluation"]) for row in rows] == [
         (variant, seed, step) for variant in nasi.VARIANTS for seed in range(2) for step in (1, 2, 3)
     ]
