@@ -49,7 +49,7 @@ docs: install ## Write docs/parameters.md
 
 # The local version label of a CPU build ("+cpu") is no release of its own: drop it.
 lock: install ## Write requirements.lock from pyproject.toml
-	$(ACTIVATE) pip-compile --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
+	$(ACTIVATE) pip-compile --extra dev --extra pipeline --strip-extras --no-emit-index-url --no-emit-find-links \
 	    --no-header --quiet --output-file requirements.lock pyproject.toml
 	sed -i -E -e 's/^(torch==[0-9.]+)\+cpu/\1/' -e 's/^(atheris==[0-9.]+)$$/\1 ; $(ATHERIS)/' requirements.lock
 

@@ -36,7 +36,7 @@ STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
     """The cell that one search finds with a study's budget, its rank and regret, and the seconds it took."""
     subject = SUBJECTS["nasbench201"]
-    benchmark, space = subject.truth(), spaces.load(subject.space)
+    benchmark, space = subject.ground_truth(), spaces.load(subject.space)
     known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
     truth = Truth(dict(known), artifacts.target(benchmark, subject.target))
     params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
