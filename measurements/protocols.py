@@ -25,8 +25,9 @@ from tqdm import tqdm
 
 from gennas import spaces
 from gennas.devices import prepare
-from gennas.proxies import Context, regression
+from gennas.proxies import regression
 from gennas.regression.training import make_optimizer
+from gennas.scoring import Context, Protocol
 from gennas.stats import spearman
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
 from stages.report import costs

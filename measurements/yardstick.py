@@ -37,7 +37,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
         network = image_regression.network(task, context, architecture).to(context.device)
         weights = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]  # biases and norms, which do not decay
-        groups = [{"params": weights, "weight_decay": protocol.weight_decay}, {"params": others}]
+        groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": protocol.weight_decay}, {"params": others}]
         optimizer = torch.optim.SGD(groups, protocol.learning_rate, momentum=protocol.momentum)
         losses = []
         for _ in range(protocol.iterations):

@@ -11,7 +11,7 @@ import yaml
 
 from gennas import proxies, spaces
 from gennas.errors import InputError
-from gennas.families.images import Classifier
+from gennas.families.images import Classifier, inputs
 from gennas.proxies import regression, short_training
 from gennas.proxies.common.untrained import make_untrained
 from gennas.regression import images as image_regression
