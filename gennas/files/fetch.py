@@ -10,20 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
-
-import requests
-from requests.adapters import HTTPAdapter
-from tqdm import tqdm
-from urllib3 import exceptions
-from urllib3.util import Retry
 
 from gennas.errors import InputError
 from gennas.files.atomic import atomic_write
@@ -31,7 +24,6 @@ from gennas.files.atomic import atomic_write
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 16  # bytes
-TIMEOUT = (3.05, 30.0)  # seconds to connect to an address, and between two pieces of the answer
 
 
 def _digest(path: Path, digest: Any) -> str:
@@ -100,27 +92,6 @@ class PackageFile:
         return found
 
 
-class _Retry(Retry):
-    """Tries again after a quick failure, but not after a time-out, whose wait was long enough."""
-
-    def increment(self, *args: Any, **kwargs: Any) -> Self:
-        error = kwargs.get("error")
-        # urllib3 counts refused connections (retried) and failed name look-ups (not) as time-outs.
-        waited = isinstance(error, exceptions.TimeoutError) and type(error) is not exceptions.NewConnectionError
-        return super(_Retry, self.new(total=0) if waited else self).increment(*args, **kwargs)
-
-
-def _session() -> requests.Session:
-    """A session that speaks https only, redirections included, and tries four times."""
-    retries = _Retry(
-        total=3, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), respect_retry_after_header=False
-    )
-    session = requests.Session()
-    session.mount("https://", HTTPAdapter(max_retries=retries))
-    del session.adapters["http://"]
-    return session
-
-
 def _write(file: File, pieces: Iterable[bytes], target: Path, origin: str) -> None:
     """Write the pieces to `target`, up to the file's size limit."""
     size = 0
@@ -130,19 +101,6 @@ def _write(file: File, pieces: Iterable[bytes], target: Path, origin: str) -> No
             if size > file.size_limit:
                 raise InputError(f"{file.path}: more than {file.size_limit} bytes at {origin}; {file.mend}")
             output.write(piece)
-
-
-def _receive(file: File, url: str) -> Iterator[bytes]:
-    """The pieces of what `url` answers, with a bar on a terminal."""
-    with _session() as session, session.get(url, stream=True, timeout=TIMEOUT) as answer:
-        answer.raise_for_status()
-        length = answer.headers.get("Content-Length", "")
-        total = int(length) if length.isascii() and length.isdigit() else None
-        quiet = not sys.stderr.isatty()
-        with tqdm(desc=file.path, total=total, unit="B", unit_scale=True, leave=False, disable=quiet) as bar:
-            for piece in answer.iter_content(CHUNK):
-                yield piece
-                bar.update(len(piece))
 
 
 def _reason(error: BaseException) -> str:
@@ -158,10 +116,14 @@ def _download(file: File, target: Path) -> None:
         raise InputError(f"{file.path}: has no public address; {file.mend}")
     if urlsplit(file.url).scheme != "https":
         raise InputError(f"{file.path}: {file.url} is not an https address; change it")
+    try:
+        from gennas.files.download import receive
+    except ModuleNotFoundError as error:
+        raise InputError(f"{file.path}: a download needs {error.name}; pip install 'gennas[pipeline]'") from error
     logger.info("fetching %s from %s", file.path, file.url)
     try:
         with atomic_write(target) as temporary:
-            _write(file, _receive(file, file.url), temporary, file.url)
+            _write(file, receive(file.url, file.path), temporary, file.url)
             if not file.fits(temporary):
                 raise InputError(f"{file.path}: {file.url} has changed (another hash); {file.mend}")
     except (OSError, ValueError) as error:  # requests' exceptions are OSErrors; odd addresses to go on to ValueErrors

@@ -16,7 +16,7 @@ from gennas.proxies.common.blocks import spectral_entropies
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
 
-DECLARATION = {"families": ["images"]}
+DECLARATION = {"families": ["images"], "taps": "blocks"}
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:

@@ -23,6 +23,8 @@ from gennas.seeds import derive_seed
 DECLARATION = {
     "families": ["images", "sequences"],
     "trains": True,
+    "per_family": ["families", "regression"],
+    "taps": "stages",
     "options": {
         "task": {
             "type": "string",
@@ -41,7 +43,8 @@ def memory_format(context: Context) -> torch.memory_format:
     """In which the family computes fastest on a CPU; a GPU gets the plain one."""
     if context.device.type != "cpu":
         return torch.contiguous_format
-    found: torch.memory_format = catalogue.load_module("families", context.space.FAMILY).MEMORY_FORMAT
+    family = catalogue.load_module("families", context.space.FAMILY)
+    found: torch.memory_format = getattr(context.space, "MEMORY_FORMAT", family.MEMORY_FORMAT)
     return found
 
 

@@ -50,11 +50,12 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """See the module."""
     lesson, classes = draw_lesson(context)
     protocol = context.protocol
+    memory_format = getattr(context.space, "MEMORY_FORMAT", MEMORY_FORMAT)
 
     def score(architecture: Any) -> Score:
         torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
         network = head(context.space.build(architecture, protocol.width, protocol.depth), classes)
-        network.to(context.device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]  # missing in the stubs
+        network.to(context.device, memory_format=memory_format)
         return train(network, lesson, protocol, context.limits)
 
     return lambda architectures: map(score, architectures)

@@ -24,7 +24,7 @@ from gennas.proxies.common.blocks import block_features
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
 
-DECLARATION = {"families": ["images"]}
+DECLARATION = {"families": ["images"], "taps": "blocks"}
 
 EPSILON = 1e-6  # as in the released code; a block that passes no gradient scores about -1e6
 

@@ -25,7 +25,7 @@ from gennas.proxies.common.initialisation import redraw
 from gennas.proxies.common.untrained import Batch, make_untrained
 from gennas.scoring import Context, Score
 
-DECLARATION = {"families": ["images"]}
+DECLARATION = {"families": ["images"], "taps": "last"}
 
 PERTURBATION = 0.01
 

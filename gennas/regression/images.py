@@ -16,6 +16,7 @@ from gennas.regression.genes import STAGES
 from gennas.regression.signals import GRID, draw_target
 from gennas.scoring import Context, Protocol
 
+DEFAULT_TASK = "nasbench101"
 #: Of each stage's mean squared error, shallow to deep.
 LOSS_WEIGHTS = (0.25, 0.5, 1.0)
 

@@ -15,6 +15,7 @@ from gennas.regression.genes import ENDS
 from gennas.regression.signals import draw_sequences
 from gennas.scoring import Context
 
+DEFAULT_TASK = "nlp"
 LOSS_WEIGHTS = (1.0,)
 INITIAL_RANGE = 0.1  # of the weights of encoder and decoder
 

@@ -198,9 +198,7 @@ def fits(value: Any, kind: Any) -> bool:
 def check_library() -> None:
     """Refuse an installed copy of the library: it would run unseen, whatever the project's own code says."""
     if not Path(gennas.__file__).is_relative_to(ROOT):
-        raise InputError(
-            f"{gennas.__file__}: is not this project's gennas/; run it from {ROOT}, or uninstall that copy"
-        )
+        raise InputError(f"{gennas.__file__}: is not this project's gennas/; uninstall that copy, or run from {ROOT}")
 
 
 def begin_log(path: Path | None) -> None:

@@ -570,8 +570,8 @@ def test_untrusted_documents_are_read_in_one_place():
         ("gennas/files/documents.py", "json.loads"),
         ("gennas/files/documents.py", "yaml.load"),
         ("stages/search_task.py", "json.loads"),  # a task that this process wrote
-        ("workflow/records.py", "json.loads"),  # Snakemake's record of a job
-        ("workflow/checks.py", "yaml.safe_load"),  # dvc.yaml, a part of the code
+        ("workflow/bridge/records.py", "json.loads"),  # Snakemake's record of a job
+        ("workflow/bridge/records.py", "yaml.safe_load"),  # dvc.yaml, a part of the code
     }
 
 

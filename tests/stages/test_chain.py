@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import varied
 
 from gennas import spaces
 from gennas.benchmarks import Benchmark, Trained
@@ -80,7 +81,7 @@ def run(stage, *command: str, **options) -> None:
     args.function(args) if command else stage.main(args)
 
 
-@pytest.mark.parametrize("name", spaces.NAMES)
+@pytest.mark.parametrize("name", varied(spaces.NAMES))
 def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
     family = spaces.load(name).FAMILY
     (target, declaration), task = TARGETS[family], Path(TASKS[family])

@@ -15,8 +15,8 @@ from gennas.stats import spearman
 from gennas.targets import ACCURACY, LOG_PERPLEXITY
 from stages import correlate
 from stages.support import artifacts
+from stages.support.ground_truth import GroundTruth
 from stages.support.scores import by_proxy
-from stages.support.truth import Truth
 
 values = st.lists(st.integers(-5, 5), min_size=3, max_size=30)
 
@@ -140,7 +140,7 @@ def test_convergence_has_one_rho_per_iteration(tables):
 
 
 def test_rank_and_regret_with_ties():
-    truth = Truth({"a": 90.0, "b": 94.0, "c": 94.0, "d": 80.0}, ACCURACY)
+    truth = GroundTruth({"a": 90.0, "b": 94.0, "c": 94.0, "d": 80.0}, ACCURACY)
     assert truth.of("b") == (94.0, 1, 0.0)
     assert truth.of("a") == (90.0, 3, 4.0)
     assert truth.of("d") == (80.0, 4, 14.0)
@@ -149,7 +149,7 @@ def test_rank_and_regret_with_ties():
 
 
 def test_less_perplexity_is_better():
-    truth = Truth({"a": 4.5, "b": 4.25, "c": math.inf}, LOG_PERPLEXITY)
+    truth = GroundTruth({"a": 4.5, "b": 4.25, "c": math.inf}, LOG_PERPLEXITY)
     assert truth.of("b") == (4.25, 1, 0.0)
     assert truth.of("a") == (4.5, 2, 0.25)
     assert truth.of("c") == (math.inf, 3, math.inf)

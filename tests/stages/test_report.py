@@ -17,6 +17,7 @@ import yaml
 from helpers import with_target, write_answer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from stages.support.truth import Truth
 
 from gennas.errors import InputError
 from gennas.files.documents import read_json
@@ -28,7 +29,6 @@ from stages.report.figures import comparison, ranking, searches
 from stages.support import artifacts
 from stages.support import inputs as study
 from stages.support.scores import Scores, by_proxy
-from stages.support.truth import Truth
 
 TARGET = "cifar10_accuracy_percent"
 HOSTILE = "<script>alert(1)</script>"

@@ -3,12 +3,14 @@
 import json
 import shutil
 
+import pytest
 import yaml
 from conftest import PROJECT, TOY, new_study
 
 EXAMPLE = PROJECT / "docs" / "example"
 
 
+@pytest.mark.full
 def test_a_space_of_ones_own_runs_from_download_to_report(tmp_path, monkeypatch):
     params = yaml.safe_load(TOY.read_text())
     section = params.pop("nasbench201") | {"target": "digits_accuracy"}

@@ -32,6 +32,9 @@ def find_blocks(module: nn.Module) -> Iterator[nn.Module]:
 def block_features(network: Classifier, noise: Tensor) -> list[Tensor]:
     """The output (B, C, H, W) of every block in order of execution, as the authors start a network and feed it."""
     redraw(network, kaiming_normal_)
+    if hasattr(network.backbone, "taps"):  # a network of one's own (`gennas.adapt`): its taps are its blocks
+        named: list[Tensor] = network.backbone(noise)
+        return named
     outputs: list[Tensor] = []
     handles = [
         block.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))

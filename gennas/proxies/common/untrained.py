@@ -35,12 +35,13 @@ def draw_batch(context: Context) -> Batch:
     """Draw a batch from the context's seed, on its device."""
     images = inputs(context)
     generator = Generator().manual_seed(derive_seed(context.seed, "batch"))
-    return Batch(*(tensor.to(context.device) for tensor in (images, *draw_noise(images.shape, generator))))
+    classes = getattr(context.space, "CLASSES", None) or CLASSES  # those of networks that are their own classifiers
+    return Batch(*(tensor.to(context.device) for tensor in (images, *draw_noise(images.shape, generator, classes))))
 
 
-def draw_noise(shape: Sequence[int], generator: Generator) -> tuple[Tensor, Tensor]:
+def draw_noise(shape: Sequence[int], generator: Generator, classes: int = CLASSES) -> tuple[Tensor, Tensor]:
     """Standard normal images of a shape (B, 3, H, W), and labels (B,) at random."""
-    return torch.randn(*shape, generator=generator), torch.randint(CLASSES, (shape[0],), generator=generator)
+    return torch.randn(*shape, generator=generator), torch.randint(classes, (shape[0],), generator=generator)
 
 
 def make_untrained(

@@ -24,8 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gennas.errors import InputError
-from gennas.files import fetch as sources
-from gennas.files import pickles
+from gennas.files import download, pickles
 from gennas.files.fetch import File, PackageFile, fetch
 
 HELLO = b"hello\n"
@@ -110,7 +109,7 @@ def test_no_network_is_one_line_soon(own_cache):
 
 
 def test_a_silent_server_is_asked_once(monkeypatch):
-    monkeypatch.setattr(sources, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(download, "TIMEOUT", (0.2, 0.2))
     with socket.create_server(("localhost", 0)) as server:
         with pytest.raises(InputError, match="timed out"):
             fetch(hello(f"https://localhost:{server.getsockname()[1]}/"))
@@ -232,7 +231,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def address(tmp_path, monkeypatch):
     """The address of a server whose certificate is trusted; no waiting between tries."""
-    monkeypatch.setattr(sources._Retry, "get_backoff_time", lambda self: 0)
+    monkeypatch.setattr(download._Retry, "get_backoff_time", lambda self: 0)
     certificate = tmp_path / "certificate.pem"
     write_certificate(certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -389,3 +388,10 @@ def test_a_broken_pickle_is_one_line(content):
     with pytest.raises(InputError, match=r"^table\.bin: not a readable pickle \(.+\)") as error:
         pickles.load(io.BytesIO(content), {("datetime", "date"): datetime.date}, "table.bin")
     assert "\n" not in str(error.value)
+
+
+def test_a_download_without_its_extra_names_it(own_cache, monkeypatch):
+    monkeypatch.delitem(sys.modules, "gennas.files.download", raising=False)
+    monkeypatch.setitem(sys.modules, "requests", None)
+    with pytest.raises(InputError, match=r"download needs requests; pip install 'gennas\[pipeline\]'"):
+        fetch(hello("https://localhost/"))

@@ -214,7 +214,7 @@ def test_the_stages_of_a_task_may_be_written_in_any_order():
 
 
 def test_repetitions_see_different_images():
-    batches = [prepare_images(context(seed=seed)) for seed in (0, 0, 1)]
+    batches = [inputs(context(seed=seed)) for seed in (0, 0, 1)]
     assert torch.equal(batches[0], batches[1]) and not torch.equal(batches[0], batches[2])
 
 

@@ -1,0 +1,65 @@
+"""A network of sequences (T, B, D) to sequences (T, B, E) as a space. Of a tuple, as an LSTM's, the first counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from gennas.adapt.copies import Model, first, make_copy, reason, title
+from gennas.adapt.space import Own
+from gennas.errors import InputError
+from gennas.scoring import Context
+
+
+class SequenceBackbone(nn.Module):
+    """A network of sequences: (T, B, inputs) to (T, B, outputs)."""
+
+    def __init__(self, network: nn.Module, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs = inputs
+        self.outputs = outputs
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """See the class."""
+        output: Tensor = first(self.network(sequences))
+        return output
+
+
+def examine_sequences(model: Model, sequences: Tensor) -> int:
+    """Run a copy on sequences (T, B, D): the size E of what it gives, (T, B, E)."""
+    shape = tuple(sequences.shape)
+    try:
+        with torch.no_grad():
+            output = first(make_copy(model).eval()(sequences))
+    except InputError:
+        raise
+    except Exception as error:  # whatever a forward can raise
+        raise InputError(
+            f"model: {title(model)} fails on sequences {shape} ({reason(error)}); give inputs= as (time, batch, "
+            "dimension) that it reads"
+        ) from error
+    if not (isinstance(output, Tensor) and output.ndim == 3 and output.shape[:2] == sequences.shape[:2]):
+        given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise InputError(
+            f"model: {title(model)} gives {given} of sequences {shape}; let it give (time, batch, features)"
+        )
+    return int(output.shape[2])
+
+
+def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:
+    """A network of sequences (T, B, D), of which the context's are an example; it has no taps."""
+    if taps is not None:
+        raise InputError("taps: networks of sequences have none; leave them out")
+    sequences = cast(Tensor, context.images)
+    length, _, size = sequences.shape
+    outputs = examine_sequences(model, sequences)
+    return Own(
+        "sequences",
+        (length, 1, size),
+        torch.contiguous_format,
+        lambda network: SequenceBackbone(network, size, outputs),
+    )
