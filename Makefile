@@ -40,7 +40,7 @@ bench: install ## Measure speed and rho against a plain implementation (hours)
 
 check: install ## Lint, format, types
 	$(ACTIVATE) ruff check . && ruff format --check .
-	$(ACTIVATE) snakefmt --check --compact-diff workflow
+	$(ACTIVATE) snakefmt --check --compact-diff workflow tests/feather
 	$(ACTIVATE) snakemake --lint
 	$(ACTIVATE) mypy
 

@@ -21,6 +21,11 @@ class Layout:
     scratch: list[str]  #: Other folders that jobs write to, such as logs.
     sources: list[str]  #: Patterns of the files that decide a result besides data: parameters, code, rules.
 
+    def __post_init__(self) -> None:
+        for value in (self.results, self.scratch, self.sources):
+            if not isinstance(value, list):
+                raise TypeError(f"{value!r} is not a list")
+
     def result_folders(self) -> list[Path]:
         return [Path(name) for name in self.results]
 
