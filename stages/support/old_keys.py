@@ -64,6 +64,6 @@ def named_tasks(section: Any) -> Iterator[tuple[str, str]]:
         proxies = proxies.get(key) if isinstance(proxies, dict) else None
     for name, proxy in proxies.items() if isinstance(proxies, dict) else ():
         task = proxy.get("task") if isinstance(proxy, dict) else None
-        old = isinstance(task, str) and task.startswith("tasks/") and not Path(task).exists()
-        if old and (PUBLISHED / Path(task).name).is_file():
-            yield str(name), task
+        path = Path(task) if isinstance(task, str) and task.startswith("tasks/") else None
+        if path and not path.exists() and (PUBLISHED / path.name).is_file():
+            yield str(name), str(path)

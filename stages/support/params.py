@@ -1,7 +1,8 @@
 """params.yaml: read, and checked.
 
 `python -m stages.support.params` checks params.yaml; with `--docs` it prints docs/parameters.md. `schema` says what
-each key may be; here is what depends on several of them. Imports nothing heavy: the Snakefile reads this at every start.
+each key may be; here is what depends on several of them. Imports nothing heavy, for the Snakefile reads this at every
+start.
 """
 
 from __future__ import annotations
@@ -209,12 +210,8 @@ def family_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
     """Fields of a protocol that the family of a space needs, or that only another one has."""
     family, declared = family_of(space)
     needed = declared.get("protocol", [])
-    every = [
-        field
-        for one in catalogue.names("families")
-        for field in catalogue.declaration("families", one).get("protocol", [])
-    ]
-    for field in every:
+    every = [catalogue.declaration("families", one).get("protocol", []) for one in catalogue.names("families")]
+    for field in chain.from_iterable(every):
         if (field in needed) != (field in protocol):
             verb = "needs" if field in needed else "has"
             yield f"{name} is not for {family}, which the networks of {space} read: it {verb} {field}"
