@@ -6,6 +6,7 @@ from argparse import Namespace
 import numpy as np
 import pytest
 import torch
+from stages.support.truth import Truth
 
 from gennas.errors import InputError
 from gennas.families.images import Classifier
@@ -14,7 +15,6 @@ from gennas.searches import nasi
 from gennas.spaces import nasbench201
 from stages import search_architecture
 from stages.support import params
-from stages.support.truth import Truth
 
 PROTOCOL = {"width": 0.125, "depth": 0.2, "batch_size": 3, "resolution": 8}
 PARAMS = {"protocol": "toy", "steps": 3, "mu": 2.0, "nu": 10.0}
