@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,17 +21,16 @@ from scipy.stats import rankdata
 from tqdm import tqdm
 
 from gennas.devices import prepare
+from gennas.regression.genes import load_task
 from gennas.stats import spearman
 from measurements.protocols import name
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
 from stages.report.summary import markdown_table
 from stages.support import artifacts
-from stages.support import inputs as study
-from stages.support.inputs import Scorer
-from stages.support.workers import Workers
+from stages.support.workers import Scorer, Workers
 
 SCREENING = 2  # repetitions at the reduced protocol that choose the finalists
-THOROUGH = {"depth": 1.0, "resolution": 32, "iterations": 60}
+THOROUGH: dict[str, Any] = {"depth": 1.0, "resolution": 32, "iterations": 60}
 TASKS = ("combo", "single")  # one repetition each, under that protocol
 #: Changes of the reduced protocol, and how many repetitions there are of each.
 VARIATIONS: tuple[tuple[dict[str, Any], int], ...] = (
@@ -64,10 +62,10 @@ def competing(subject: Subject) -> Iterator[tuple[str, Scorer, int]]:
     """Who judges: name, proxy, repetitions."""
     reduced = subject.scorer(subject.protocol("reduced"))
     for change, repetitions in VARIATIONS:
-        yield name(change), replace(reduced, protocol={**reduced.protocol, **change}), repetitions
-    thorough = replace(reduced, protocol={**reduced.protocol, **THOROUGH})
+        yield name(change), replace(reduced, protocol=replace(reduced.protocol, **change)), repetitions
+    thorough = replace(reduced, protocol=replace(reduced.protocol, **THOROUGH))
     for task in TASKS:
-        yield name({**THOROUGH, "task": task}), replace(thorough, task=study.read_task(Path(f"tasks/{task}.yaml"))), 1
+        yield name({**THOROUGH, "task": task}), replace(thorough, options={"task": load_task(task)}), 1
     yield "paper", replace(reduced, protocol=subject.protocol("paper")), 1
 
 

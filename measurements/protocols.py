@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from tqdm import tqdm
 
 from gennas import spaces
 from gennas.devices import prepare
-from gennas.proxies import Context, regression
-from gennas.regression.training import MEMORY_FORMAT, make_optimizer
+from gennas.proxies import regression
+from gennas.regression.training import make_optimizer
+from gennas.scoring import Context, Protocol
 from gennas.stats import spearman
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
 from stages.report import costs
@@ -110,25 +112,25 @@ ROW = pa.schema(
 )
 
 
-def record(context: Context, architecture: Any) -> tuple[np.ndarray, np.ndarray]:
+def record(context: Context, architecture: Any, cosine: bool) -> tuple[np.ndarray, np.ndarray]:
     """The stages' losses at each iteration in training mode, and after every fifth one in evaluation mode.
 
     Both weighted, (iterations, stages) and (iterations / EVERY, stages); infinite where training diverged.
     """
     task, protocol = regression.draw_task(context), context.protocol
     network = regression.build(context, architecture)
-    network.to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]  # missing in torch's stubs
+    network.to(memory_format=regression.memory_format(context))  # type: ignore[call-overload]  # missing in torch's stubs
     optimizer = make_optimizer(network, protocol)
-    iterations = protocol["iterations"]
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
+    iterations = protocol.iterations
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
     training, evaluation = [], []
     for step in range(iterations):
         losses = task.losses(network, step)
         optimizer.zero_grad()
         losses.sum().backward()
         optimizer.step()
-        if protocol.get("cosine"):
-            cosine.step()
+        if cosine:
+            schedule.step()
         training.append(losses.detach())
         if (step + 1) % EVERY == 0:
             network.eval()
@@ -140,16 +142,24 @@ def record(context: Context, architecture: Any) -> tuple[np.ndarray, np.ndarray]
     return recorded, evaluated
 
 
-def train_all(subject: Subject, protocol: dict[str, Any], ids: list[str]) -> tuple[float, np.ndarray, np.ndarray]:
+def train_all(
+    subject: Subject, protocol: Protocol, cosine: bool, ids: list[str]
+) -> tuple[float, np.ndarray, np.ndarray]:
     """CPU seconds per iteration, and what `record` says of each architecture, stacked."""
     prepare()
     space, context = spaces.load(subject.space), subject.scorer(protocol).context(CPU)
     begin = time.process_time()
-    curves = [record(context, spaces.parse(space, architecture)) for architecture in ids]
+    curves = [record(context, spaces.parse(space, architecture), cosine) for architecture in ids]
     # A pass in evaluation mode costs about a third of an iteration.
-    steps = len(ids) * protocol["iterations"] * (1 + 1 / 3 / EVERY)
+    steps = len(ids) * protocol.iterations * (1 + 1 / 3 / EVERY)
     seconds = (time.process_time() - begin) / steps
     return seconds, np.stack([c[0] for c in curves]), np.stack([c[1] for c in curves])
+
+
+def vary(subject: Subject, change: dict[str, Any]) -> Protocol:
+    """The reduced protocol, changed, for as long as it is read; `cosine` is none of it."""
+    own = {key: value for key, value in change.items() if key != "cosine"}
+    return replace(subject.protocol("reduced"), **{"iterations": LONGEST, **own})
 
 
 def readouts(training: np.ndarray, evaluation: np.ndarray, cosine: bool) -> Iterator[tuple[int, str, np.ndarray]]:
@@ -174,10 +184,10 @@ def explore(subject: Subject, count: int, workers: int) -> list[dict[str, Any]]:
     ids, qualities = subject.draw(count + SKIPPED)
     ids, qualities = ids[:count], qualities[:count]
     changes = VARIATIONS[subject.space]
-    protocols = [subject.protocol("reduced") | {"iterations": LONGEST} | change for change in changes]
+    protocols = [(vary(subject, change), "cosine" in change) for change in changes]
     rows = []
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        jobs = [pool.submit(train_all, subject, protocol, ids) for protocol in protocols]
+        jobs = [pool.submit(train_all, subject, protocol, cosine, ids) for protocol, cosine in protocols]
         for change, job in zip(tqdm(changes, subject.space), jobs, strict=True):
             seconds, training, evaluation = job.result()
             for length, readout, losses in readouts(training, evaluation, "cosine" in change):

@@ -1,26 +1,26 @@
-"""What is measured, and where it is written down: spaces with a truth, their protocols, the machine, the pages."""
+"""What is measured, and where it is written down: spaces with ground truth, their protocols, the machine, the pages."""
 
 from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import yaml
 
-from gennas.data import images as datasets
+from gennas.data.images import unlabelled
 from gennas.devices import processor
 from gennas.errors import InputError
+from gennas.regression.genes import load_task
+from gennas.scoring import Protocol
 from gennas.seeds import rng
 from stages import download, sample
 from stages.support import artifacts
-from stages.support import inputs as study
+from stages.support.workers import Scorer
 
 SEED = 2021
 FOLDER = Path(__file__).parent
@@ -29,7 +29,7 @@ DOCS = FOLDER.parent / "docs"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is scored on which task, against which truth; its protocols are names in a params.yaml."""
+    """What is scored on which task, against which ground truth; its protocols are names in a params.yaml."""
 
     space: str
     sources: list[str]
@@ -39,18 +39,17 @@ class Subject:
     paper: tuple[str, str]
     images: str = "photographs"
 
-    def protocol(self, which: str) -> dict[str, Any]:
+    def protocol(self, which: str) -> Protocol:
         """The `reduced` or the `paper` protocol."""
         path, name = getattr(self, which)
-        protocols: dict[str, dict[str, Any]] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"]
-        return protocols[name]
+        return Protocol.from_section(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][name])
 
-    def scorer(self, protocol: Mapping[str, Any], seed: int = SEED) -> study.Scorer:
+    def scorer(self, protocol: Protocol, seed: int = SEED) -> Scorer:
         """The regression proxy, as the pipeline would make it."""
-        images = datasets.unlabelled(self.images, download.POOL, 32, rng(seed, self.space, "images"))
-        return study.Scorer("regression", self.space, protocol, images, seed, 0, study.read_task(Path(self.task)))
+        images = unlabelled(self.images, download.POOL, 32, rng(seed, self.space, "images"))
+        return Scorer("regression", self.space, protocol, images, seed, 0, {"task": load_task(self.task)})
 
-    def truth(self) -> pa.Table:
+    def ground_truth(self) -> pa.Table:
         """The architectures whose target is known."""
         table = download.read_benchmark(self.space, self.sources)
         return table.filter(pc.is_valid(table[self.target]))
@@ -60,7 +59,7 @@ class Subject:
 
         No study evaluates them but that of the whole space.
         """
-        known = self.truth()
+        known = self.ground_truth()
         ids, labelled = known["architecture"].to_pylist(), known["labelled"].to_pylist()
         drawn = sample.draw(ids, labelled, 20, SEED).filter(pc.field("role") == "evaluate")["architecture"]
         quality = artifacts.target(known, self.target).quality(known[self.target].to_numpy())
@@ -73,7 +72,7 @@ SUBJECTS = {
         "nasbench201",
         ["analog-nasbench"],
         "cifar10_accuracy_percent",
-        "tasks/nasbench101.yaml",
+        "nasbench101",
         reduced=("params.yaml", "reduced"),
         paper=("params.yaml", "paper"),
     ),
@@ -81,7 +80,7 @@ SUBJECTS = {
         "nasbench101",
         ["gennas-nasbench101"],
         "cifar10_test_accuracy_percent",
-        "tasks/nasbench101.yaml",
+        "nasbench101",
         reduced=("studies/spaces/params.yaml", "nasbench101"),
         paper=("studies/paper/params.yaml", "nasbench101"),
     ),
@@ -89,7 +88,7 @@ SUBJECTS = {
         "nds_darts_fix",
         ["nds-imagenet"],
         "imagenet_accuracy_percent",
-        "tasks/darts.yaml",
+        "darts",
         reduced=("studies/spaces/params.yaml", "nds"),
         paper=("studies/paper/params.yaml", "paper"),
     ),
@@ -97,7 +96,7 @@ SUBJECTS = {
         "nasbench_nlp",
         ["nasbench-nlp"],
         "ptb_log_perplexity",
-        "tasks/nlp.yaml",
+        "nlp",
         reduced=("studies/spaces/params.yaml", "recurrent"),
         paper=("studies/paper/params.yaml", "recurrent"),
         images="none",

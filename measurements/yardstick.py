@@ -13,16 +13,15 @@ import torch
 from torch import Generator
 from torch.nn.functional import mse_loss
 
-from gennas.scoring import Context, Score
 from gennas.proxies.regression import draw_noise
 from gennas.regression import images as image_regression
+from gennas.scoring import Context, Score
 from gennas.seeds import derive_seed
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """As `gennas.proxies.make`; the score is the negated loss in evaluation mode after the last iteration."""
-    protocol, task = context.protocol, context.task
-    assert task is not None
+    protocol, task = context.protocol, context.options["task"]
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
     images, targets = image_regression.draw(task, context, generator)
     images, targets = images.to(context.device), tuple(target.to(context.device) for target in targets)
@@ -38,10 +37,10 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
         network = image_regression.network(task, context, architecture).to(context.device)
         weights = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]  # biases and norms, which do not decay
-        groups = [{"params": weights, "weight_decay": protocol["weight_decay"]}, {"params": others}]
-        optimizer = torch.optim.SGD(groups, protocol["learning_rate"], momentum=protocol["momentum"])
+        groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": protocol.weight_decay}, {"params": others}]
+        optimizer = torch.optim.SGD(groups, protocol.learning_rate, momentum=protocol.momentum)
         losses = []
-        for _ in range(protocol["iterations"]):
+        for _ in range(protocol.iterations):
             optimizer.zero_grad()
             current = loss(network)
             current.backward()

@@ -1,126 +1,82 @@
-"""Combine the scores of several proxies into one.
+"""Combine the scores of several proxies into one: from the ranks of the architectures by each, see `gennas.aggregates`.
 
-Without labels, from the ranks r of the evaluated architectures by each proxy, 1 for the worst of n: `mean_rank`, the
-mean of r / n; `log_rank`, the mean of log(r / n), for which a bad rank weighs more than a good one (the non-linear
-aggregation of Lee and Ham, "AZ-NAS", CVPR 2024). With labels: `fit`, a ridge regression of the labelled architectures'
-ranks of quality on their ranks by each proxy, with weights that are not negative; leaving one out chooses its penalty.
-
-A proxy's score is the mean of its repetitions. Ranks depend on which architectures there are.
+A proxy's score is the mean of its repetitions. Ranks depend on which architectures there are; those of an aggregate
+that learns labels are ranks among the labelled and the evaluated ones together, to mean the same.
 """
 
 from __future__ import annotations
 
-import argparse
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
 
-from gennas.stats import spearman
-from stages.support import artifacts, scores
-from stages.support import inputs as study
-from stages.support.cli import json_argument, logger, run, stage_parser
-
-#: Penalties that a fit chooses from; its features and what it predicts are between 0 and 1.
-PENALTIES = np.logspace(-3, 1, 9)
+from gennas import catalogue
+from gennas.aggregates import Labels
+from gennas.stats import relative_ranks
+from stages.support import artifacts
+from stages.support import scores as tables
+from stages.support.command import logger, run
+from stages.support.inputs import read_quality
 
 
 def members_scores(table: pa.Table, members: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """The architectures, and each member's score of them (n, members), the mean of its repetitions."""
-    own = scores.by_proxy(table)
+    own = tables.by_proxy(table)
     return own[members[0]].architectures, np.stack([own[member].mean for member in members], axis=1)
 
 
-def relative_ranks(values: np.ndarray) -> np.ndarray:
-    """The ranks r / n of values along the first axis: 1 for the highest; ties share their mean."""
-    ranked: np.ndarray = rankdata(values, axis=0) / len(values)
-    return ranked
+def rank(
+    evaluated: np.ndarray, labelled: Sequence[Path], members: Sequence[str], quality: Mapping[str, float]
+) -> tuple[np.ndarray, Labels | None]:
+    """The ranks of the evaluated architectures (n, members), and what is known of labelled ones, if there are any."""
+    if not labelled:
+        return relative_ranks(evaluated), None
+    ids, known = members_scores(tables.read(labelled), members)
+    ranks = relative_ranks(np.concatenate([known, evaluated]))
+    labels = Labels(ranks[: len(known)], np.array([quality[architecture] for architecture in ids]))
+    return ranks[len(known) :], labels
 
 
-def fit(features: np.ndarray, quality: np.ndarray) -> Any:
-    """The regression of ranks of quality (n,) on features (n, members)."""
-    from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, LeaveOneOut
-
-    ridge = Ridge(positive=True)
-    search = GridSearchCV(ridge, {"alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=LeaveOneOut())
-    return search.fit(features, relative_ranks(quality))
+def describe(learnt: dict[str, Any], members: Sequence[str]) -> dict[str, Any]:
+    """What an aggregate learnt, its weights by member."""
+    return {**learnt, "weights": dict(zip(members, learnt["weights"], strict=True))}
 
 
-def cross_validated_rho(features: np.ndarray, quality: np.ndarray) -> float:
-    """Rho of the predictions for architectures that were each left out, of the choice of the penalty, too."""
-    predicted = []
-    for left_out in range(len(quality)):
-        others = np.delete(features, left_out, axis=0), np.delete(quality, left_out)
-        predicted.append(fit(*others).predict(features[[left_out]])[0])
-    return float(spearman(predicted, quality))
+def combine(
+    section: Mapping[str, Any], table: pa.Table, labelled: Sequence[Path], quality: Mapping[str, float]
+) -> tuple[list[str], list[float], dict[str, Any] | None]:
+    """An aggregate's score of each architecture; and what it learnt, if it learns."""
+    kind, members = section["kind"], section["members"]
+    ids, evaluated = members_scores(table, members)
+    module = catalogue.load_module("aggregates", kind)
+    learns = catalogue.declaration("aggregates", kind)["labels"]
+    ranks, labels = rank(evaluated, labelled if learns else [], members, quality)
+    learnt = describe(module.learnt(labels), members) if learns else None
+    return ids, module.combine(ranks, labels).tolist(), learnt
 
 
-def fitted(
-    members: Sequence[str], labelled: np.ndarray, quality: np.ndarray, evaluated: np.ndarray
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Scores (n,) of the evaluated architectures, and what was learnt from the labelled ones.
-
-    The members' scores are (labelled, members) and (n, members); their ranks are those among both, to mean the same.
-    """
-    features = relative_ranks(np.concatenate([labelled, evaluated]))
-    known, asked = np.split(features, [len(labelled)])
-    regression = fit(known, quality)
-    rho = cross_validated_rho(known, quality)
-    weights = zip(members, regression.best_estimator_.coef_.tolist(), strict=True)
-    learnt = {
-        "labelled": len(labelled),
-        "cross_validated_rho": round(rho, 4) if math.isfinite(rho) else None,
-        "penalty": float(regression.best_params_["alpha"]),
-        "weights": {member: round(weight, 4) for member, weight in weights},
-    }
-    return regression.predict(asked), learnt
-
-
-def read_labelled(args: argparse.Namespace, members: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The members' scores (labelled, members) of the labelled architectures, and the quality of these."""
-    ids, labelled = members_scores(scores.read(args.labelled), members)
-    quality = study.read_quality(args.benchmark, args.target)
-    return labelled, np.array([quality[architecture] for architecture in ids])
-
-
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--params", type=json_argument, required=True, help='{name: {"kind": ..., "members": [...]}}')
-    parser.add_argument("--target", type=json_argument, required=True, help="target that fits learn, as JSON")
-    parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")
-    parser.add_argument("--labelled", type=Path, nargs="*", default=[], help="scores of the labelled architectures")
-    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
-    parser.add_argument("--aggregates", type=Path, required=True, help="written, as scores")
-    parser.add_argument("--fits", type=Path, required=True, help="written: what each fit learnt, as JSON")
-    return parser
-
-
-def main(args: argparse.Namespace) -> None:
-    table = artifacts.read_parquet(args.scores, artifacts.SCORES)
+def aggregate(
+    scores: Path, labelled: list[Path], benchmark: Path, aggregates: Path, fits: Path,
+    section: dict[str, dict[str, Any]], target: str,
+) -> None:  # fmt: skip
+    """Write the aggregates' scores, and what those that learn labels have learnt."""
+    table = artifacts.read_parquet(scores, artifacts.SCORES)
+    quality = read_quality(benchmark, target) if labelled else {}
     rows: list[dict[str, Any]] = []
-    fits = {}
-    for name, params in args.params.items():
-        members = params["members"]
-        ids, evaluated = members_scores(table, members)
-        match params["kind"]:
-            case "mean_rank":
-                combined = relative_ranks(evaluated).mean(axis=1)
-            case "log_rank":
-                combined = np.log(relative_ranks(evaluated)).mean(axis=1)
-            case "fit":
-                labelled, quality = read_labelled(args, members)
-                combined, fits[name] = fitted(members, labelled, quality, evaluated)
-                logger.info("%s: rho %s on labelled architectures left out", name, fits[name]["cross_validated_rho"])
-        for position, (architecture, score) in enumerate(zip(ids, combined.tolist(), strict=True)):
+    fitted = {}
+    for name, one in section.items():
+        ids, values, learnt = combine(one, table, labelled, quality)
+        if learnt:
+            fitted[name] = learnt
+            logger.info("%s: rho %s on labelled architectures left out", name, learnt["cross_validated_rho"])
+        for position, (architecture, score) in enumerate(zip(ids, values, strict=True)):
             rows.append(artifacts.row(artifacts.SCORES, name, 0, position, architecture, score, "ok", []))
-    artifacts.write_rows(rows, artifacts.SCORES, args.aggregates)
-    artifacts.write_json(fits, args.fits)
+    artifacts.write_rows(rows, artifacts.SCORES, aggregates)
+    artifacts.write_json(fitted, fits)
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(aggregate)

@@ -10,7 +10,6 @@ the same.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from scipy.stats import bootstrap, kendalltau
 from gennas.seeds import rng
 from gennas.stats import spearman
 from stages.support import artifacts, scores
-from stages.support.cli import json_argument, logger, run, stage_parser
+from stages.support.command import logger, run
 from stages.support.scores import Scores
 
 RESAMPLES = 1000
@@ -100,7 +99,7 @@ def proxy_correlations(every: Mapping[str, Scores]) -> list[dict[str, Any]]:
     ]
 
 
-def convergence(every: Mapping[str, Scores], benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
+def convergence_rows(every: Mapping[str, Scores], benchmark: pa.Table, target: str) -> list[dict[str, Any]]:
     """Rho of the negated training loss after each iteration, averaged over seeds; none for baselines."""
     rows = []
     for proxy, own in every.items():
@@ -129,36 +128,30 @@ def headline(rows: list[dict[str, Any]], target: str) -> dict[str, Any]:
     return found
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="scores.parquet, aggregates.parquet")
-    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
-    parser.add_argument("--target", type=json_argument, required=True, help="primary target, as JSON")
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--correlation", type=Path, required=True, help="written")
-    parser.add_argument("--proxy-correlation", type=Path, required=True, help="written")
-    parser.add_argument("--convergence", type=Path, required=True, help="written")
-    parser.add_argument("--plot", type=Path, required=True, help="written: convergence as CSV for dvc plots")
-    parser.add_argument("--metrics", type=Path, required=True, help="written")
-    return parser
+def write_curve(curve: list[dict[str, Any]], path: Path) -> None:
+    """The convergence as CSV, which `dvc plots` draws."""
+    lines = [f"{row['proxy']},{row['iteration']},{row['spearman_rho']:.4f}" for row in curve]
+    artifacts.write_text("\n".join(["proxy,iteration,spearman_rho", *lines, ""]), path)
 
 
-def main(args: argparse.Namespace) -> None:
-    target = args.target
-    every = scores.by_proxy(scores.read(args.scores))
-    benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
-    artifacts.target(benchmark, target, args.benchmark)
-    rows = correlations(every, benchmark, args.seed)
-    curve = convergence(every, benchmark, target)
+def correlate(
+    score_tables: list[Path], benchmark: Path, correlation: Path, proxy_correlation: Path, convergence: Path,
+    plot: Path, metrics: Path, target: str, seed: int,
+) -> None:  # fmt: skip
+    """Compare the scores of all proxies and aggregates with every target; `target` is the primary one."""
+    every = scores.by_proxy(scores.read(score_tables))
+    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)
+    artifacts.target(table, target, benchmark)
+    rows = correlations(every, table, seed)
+    curve = convergence_rows(every, table, target)
     for row in rows:
         logger.info("%(proxy)s %(target)s seeds %(seeds)s: rho %(spearman_rho).3f (n = %(architectures)d)", row)
-    artifacts.write_rows(rows, artifacts.CORRELATION, args.correlation)
-    artifacts.write_rows(proxy_correlations(every), artifacts.PROXY_CORRELATION, args.proxy_correlation)
-    artifacts.write_rows(curve, artifacts.CONVERGENCE, args.convergence)
-    lines = [f"{row['proxy']},{row['iteration']},{row['spearman_rho']:.4f}" for row in curve]
-    artifacts.write_text("\n".join(["proxy,iteration,spearman_rho", *lines, ""]), args.plot)
-    artifacts.write_json(headline(rows, target), args.metrics)
+    artifacts.write_rows(rows, artifacts.CORRELATION, correlation)
+    artifacts.write_rows(proxy_correlations(every), artifacts.PROXY_CORRELATION, proxy_correlation)
+    artifacts.write_rows(curve, artifacts.CONVERGENCE, convergence)
+    write_curve(curve, plot)
+    artifacts.write_json(headline(rows, target), metrics)
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(correlate)

@@ -6,7 +6,6 @@ row per architecture, one column per target) and images.parquet (the pool of unl
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from gennas import benchmarks, spaces
 from gennas.benchmarks import Benchmark
 from gennas.seeds import rng
 from stages.support import artifacts
-from stages.support.cli import json_argument, logger, run, stage_parser
+from stages.support.command import logger, run
 
 #: Images in the pool; a proxy uses the first `batch_size` of them.
 POOL = 64
@@ -63,25 +62,14 @@ def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=artifacts.IMAGES)
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--space", choices=spaces.NAMES, required=True)
-    parser.add_argument("--params", type=json_argument, required=True, help='{"sources": [...], "images": ...}')
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--benchmark", type=Path, required=True, help="written")
-    parser.add_argument("--images", type=Path, required=True, help="written")
-    return parser
-
-
-def main(args: argparse.Namespace) -> None:
-    benchmark = read_benchmark(args.space, args.params["sources"])
-    logger.info("%d architectures, targets: %s", len(benchmark), ", ".join(artifacts.targets(benchmark)))
-    images = image_pool(args.params["images"], rng(args.seed, args.space, "images"))
-    artifacts.write_parquet(
-        benchmark, artifacts.BENCHMARK, args.benchmark, {"sources": ", ".join(args.params["sources"])}
-    )
-    artifacts.write_parquet(images, artifacts.IMAGES, args.images, {"source": args.params["images"]})
+def download(benchmark: Path, images: Path, space: str, sources: list[str], image_kind: str, seed: int) -> None:
+    """Fetch the ground truth from its sources, and draw the pool of unlabelled images."""
+    table = read_benchmark(space, sources)
+    logger.info("%d architectures, targets: %s", len(table), ", ".join(artifacts.targets(table)))
+    pool = image_pool(image_kind, rng(seed, space, "images"))
+    artifacts.write_parquet(table, artifacts.BENCHMARK, benchmark, {"sources": ", ".join(sources)})
+    artifacts.write_parquet(pool, artifacts.IMAGES, images, {"source": image_kind})
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(download)

@@ -8,7 +8,6 @@ one: neither this artifact nor any score already computed depends on n, nor any 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from gennas.errors import InputError
 from gennas.seeds import rng
 from stages.support import artifacts
-from stages.support.cli import json_argument, run, stage_parser
+from stages.support.command import run
 
 
 def draw(architectures: list[str], labelled: list[bool], label: int, seed: int) -> pa.Table:
@@ -42,23 +41,14 @@ def draw(architectures: list[str], labelled: list[bool], label: int, seed: int) 
     )
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
-    parser.add_argument("--label", type=int, required=True, help="how many are labelled")
-    parser.add_argument("--target", type=json_argument, required=True, help="column that must be known, as JSON")
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--architectures", type=Path, required=True, help="written")
-    return parser
-
-
-def main(args: argparse.Namespace) -> None:
-    benchmark = artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK)
-    artifacts.target(benchmark, args.target, args.benchmark)
-    known = benchmark.filter(pc.is_valid(benchmark[args.target]))
-    table = draw(known["architecture"].to_pylist(), known["labelled"].to_pylist(), args.label, args.seed)
-    artifacts.write_parquet(table, artifacts.ARCHITECTURES, args.architectures)
+def sample(benchmark: Path, architectures: Path, label: int, target: str, seed: int) -> None:
+    """Draw the architectures whose target is known."""
+    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)
+    artifacts.target(table, target, benchmark)
+    known = table.filter(pc.is_valid(table[target]))
+    drawn = draw(known["architecture"].to_pylist(), known["labelled"].to_pylist(), label, seed)
+    artifacts.write_parquet(drawn, artifacts.ARCHITECTURES, architectures)
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(sample)

@@ -1,4 +1,4 @@
-"""Search for the best architecture, as whatever `by` names in params.yaml sees it: a proxy, an aggregate, the benchmark.
+"""Search for the best architecture, as what `by` names sees it: a proxy, an aggregate or the benchmark.
 
 Each run of each search is a unit, a job of its own. The candidates are those of the space, or only those that the
 benchmark trained (`candidates`), where a mutation is a step to one that resembles its parent. Unless `by` names it, no
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
+from gennas.scoring import Protocol
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.halving import Halving
@@ -75,7 +76,7 @@ def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any
     def supernet() -> Any:
         return spaces.load_supernet(space)(protocol["width"], protocol["depth"])
 
-    return replace(context, protocol=protocol, device=prepare(), supernet=supernet)
+    return replace(context, protocol=Protocol.from_section(protocol), device=prepare(), supernet=supernet)
 
 
 def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:
@@ -112,13 +113,9 @@ def unit(
 def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, target: str) -> None:
     """The steps of all runs, and how good each answer really is."""
     truth = read_ground_truth(benchmark, target)
-    tables = [artifacts.read_parquet(path, artifacts.STEPS) for path in units]
-    rows = [
-        {**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))}
-        for table in tables
-        for row in table.to_pylist()
-    ]
-    artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.metadata(tables))
+    steps = artifacts.read_tables(units, artifacts.STEPS)
+    rows = [{**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))} for row in steps.to_pylist()]
+    artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.made_with(steps))
     artifacts.write_text(regret_csv(rows), regret)
 
 

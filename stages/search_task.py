@@ -7,7 +7,6 @@ accuracies that a run of this pipeline uses to choose anything.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,17 +17,17 @@ from typing import Any
 import yaml
 
 from gennas import spaces
-from gennas.proxies import Score
 from gennas.regression.genes import mutate_task, random_task
+from gennas.scoring import Protocol, Score
 from gennas.searches.ageing_evolution import AgeingEvolution
 from gennas.searches.base import Scores
 from gennas.searches.driver import ask_tell
 from gennas.seeds import rng
 from gennas.stats import spearman
 from stages.support import artifacts
-from stages.support import inputs as study
-from stages.support.cli import json_argument, logger, run, stage_parser, track
-from stages.support.workers import Workers
+from stages.support.command import logger, run, track
+from stages.support.inputs import read_images, read_quality, read_sample
+from stages.support.workers import Scorer, Workers
 
 Task = Mapping[str, Any]
 #: The scores of architectures with a task.
@@ -42,10 +41,9 @@ def fitness(task: Task, labelled: dict[str, float], score_with: ScoreWith) -> fl
 
 
 def search(
-    labelled: dict[str, float], score_with: ScoreWith, family: str, params: Mapping[str, Any], seed: int
+    labelled: dict[str, float], score_with: ScoreWith, family: str, budget: Mapping[str, int], seed: int
 ) -> list[dict[str, Any]]:
     """Evolve tasks of a family; return the rows of `artifacts.TRIALS`, in the order of evaluation."""
-    budget = params["budget"]
     evolution = AgeingEvolution(
         rng(seed, "search_task"),
         partial(random_task, family=family),
@@ -78,39 +76,26 @@ def best_task_text(trials: list[dict[str, Any]], labelled: int) -> str:
     return head + yaml.safe_dump(json.loads(best["task"]), sort_keys=False)
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
-    parser.add_argument("--benchmark", type=Path, required=True, help="benchmark.parquet")
-    parser.add_argument("--images", type=Path, required=True, help="images.parquet")
-    parser.add_argument("--space", choices=spaces.NAMES, required=True)
-    parser.add_argument("--params", type=json_argument, required=True, help="this stage's section of params.yaml")
-    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
-    parser.add_argument("--target", type=json_argument, required=True, help="column of the labels, as JSON")
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--workers", type=int, default=1, help="processes, unless there is a GPU (default: 1)")
-    parser.add_argument("--trials", type=Path, required=True, help="written")
-    parser.add_argument("--best-task", type=Path, required=True, help="written")
-    return parser
+def search_task(
+    architectures: Path, benchmark: Path, images: Path, trials: Path, best_task: Path,
+    space: str, protocol: dict[str, Any], budget: dict[str, int], target: str, seed: int, workers: int = 1,
+) -> None:  # fmt: skip
+    """Write every task that was tried, and the best one as a task file."""
+    quality = read_quality(benchmark, target)
+    labelled = {a: quality[a] for a in read_sample(architectures, "label")}
+    pictures = read_images(images)
+    with Workers(workers) as pool:
 
+        def score_with(task: Task, ids: Sequence[str]) -> Iterable[Score]:
+            options = {"task": task}
+            return pool.scores(
+                Scorer("regression", space, Protocol.from_section(protocol), pictures, seed, 0, options), ids
+            )
 
-def main(args: argparse.Namespace) -> None:
-    quality = study.read_quality(args.benchmark, args.target)
-    labelled = {a: quality[a] for a in study.read_sample(args.architectures, "label")}
-    images = study.read_images(args.images)
-    protocol = args.protocols[args.params["protocol"]]
-
-    family = spaces.load(args.space).FAMILY
-    with Workers(args.workers) as workers:
-
-        def score_with(task: Task, architectures: Sequence[str]) -> Iterable[Score]:
-            scorer = study.Scorer("regression", args.space, protocol, images, args.seed, 0, task)
-            return workers.scores(scorer, architectures)
-
-        trials = search(labelled, score_with, family, args.params, args.seed)
-    artifacts.write_rows(trials, artifacts.TRIALS, args.trials, workers.made_with)
-    artifacts.write_text(best_task_text(trials, len(labelled)), args.best_task)
+        rows = search(labelled, score_with, spaces.load(space).FAMILY, budget, seed)
+    artifacts.write_rows(rows, artifacts.TRIALS, trials, pool.made_with)
+    artifacts.write_text(best_task_text(rows, len(labelled)), best_task)
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(search_task)

@@ -7,7 +7,6 @@ its first architecture is part of it. One thread, or a GPU.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,29 +15,28 @@ from typing import Any
 
 from gennas import spaces
 from gennas.devices import processor
+from gennas.errors import InputError
 from stages.support import artifacts
-from stages.support import inputs as study
-from stages.support.cli import json_argument, logger, run, stage_parser
-from stages.support.protocols import told
-from stages.support.workers import Workers
+from stages.support.command import logger, run
+from stages.support.inputs import read_images, read_sample
+from stages.support.workers import Scorer, Workers, make_scorer
 
 ARCHITECTURES = 5
 ROUNDS = 3
 
 
-def make_scorers(args: argparse.Namespace) -> dict[str, study.Scorer]:
-    """The first repetition of each proxy, by name."""
-    images = study.read_images(args.images)
-    scorers = {}
-    for name, proxy in args.params["proxies"].items():
-        path = args.best_task if proxy.get("task") == "searched" else proxy.get("task")
-        task = study.read_task(Path(path)) if path else None
-        values = told(args.params, name, args.protocols)
-        scorers[name] = study.make_scorer(values, args.space, images, args.seed, 0, task)
-    return scorers
+def make_scorers(
+    proxies: dict[str, Any], tasks: dict[str, str], images: Path, space: str, seed: int
+) -> dict[str, Scorer]:
+    """The first repetition of each proxy, by name; `tasks` are the files of those that have one."""
+    pool = read_images(images)
+    return {
+        name: make_scorer(given, space, pool, seed, 0, Path(tasks[name]) if name in tasks else None)
+        for name, given in proxies.items()
+    }
 
 
-def measure(workers: Workers, scorers: Mapping[str, study.Scorer], ids: Sequence[str]) -> dict[str, list[float]]:
+def measure(workers: Workers, scorers: Mapping[str, Scorer], ids: Sequence[str]) -> dict[str, list[float]]:
     """Seconds per architecture in each round that counts, by proxy."""
     measured: dict[str, list[float]] = {name: [] for name in scorers}
     for turn in range(1 + ROUNDS):
@@ -58,7 +56,7 @@ def cost_rows(measured: Mapping[str, list[float]], architectures: int) -> list[d
     ]
 
 
-def how_many(space: str, on_cpu: bool) -> int:
+def timing_batch_size(space: str, on_cpu: bool) -> int:
     """Architectures to time: a few, or as many as a GPU trains at once for little more than the cost of one."""
     if on_cpu:
         return ARCHITECTURES
@@ -67,27 +65,21 @@ def how_many(space: str, on_cpu: bool) -> int:
     return max(ARCHITECTURES, pack_size(spaces.load(space)))
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--space", choices=spaces.NAMES, required=True)
-    parser.add_argument("--params", type=json_argument, required=True, help="the section train_proxy of params.yaml")
-    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--architectures", type=Path, required=True, help="architectures.parquet")
-    parser.add_argument("--images", type=Path, required=True, help="images.parquet")
-    parser.add_argument("--best-task", type=Path, required=True, help="the searched task")
-    parser.add_argument("--costs", type=Path, required=True, help="written")
-    return parser
-
-
-def main(args: argparse.Namespace) -> None:
-    ids = study.read_sample(args.architectures, "evaluate")
+def time_proxies(
+    architectures: Path, images: Path, tasks: list[Path], costs: Path, space: str, proxies: dict[str, Any],
+    task_of: dict[str, str], seed: int,
+) -> None:  # fmt: skip
+    """Time what a job is given of each proxy, by name; `task_of` names the file of its task, one of `tasks`."""
+    missing = set(task_of.values()) - set(map(str, tasks))
+    if missing:
+        raise InputError(f"--files: tasks: {min(missing)} is not among them; name it")
+    ids = read_sample(architectures, "evaluate")
     with Workers(1) as workers:
-        ids = ids[: how_many(args.space, workers.on_cpu)]
-        measured = measure(workers, make_scorers(args), ids)
+        ids = ids[: timing_batch_size(space, workers.on_cpu)]
+        measured = measure(workers, make_scorers(proxies, task_of, images, space, seed), ids)
     made_with = {**workers.made_with, "processor": processor()}
-    artifacts.write_rows(cost_rows(measured, len(ids)), artifacts.COSTS, args.costs, made_with)
+    artifacts.write_rows(cost_rows(measured, len(ids)), artifacts.COSTS, costs, made_with)
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(time_proxies)

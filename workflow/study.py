@@ -20,12 +20,12 @@ from gennas.errors import InputError
 from gennas.files.documents import read_json
 from stages.report import summary
 from stages.support import artifacts
-from workflow.locks import locked
+from workflow.bridge.locks import locked
 
 PROJECT = Path(__file__).parent.parent
 STUDIES, RUNS = PROJECT / "studies", PROJECT / "runs"
 #: What the pipeline is made of, besides params.yaml.
-PIPELINE = ("gennas", "stages", "workflow", "tasks", "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/plots")
+PIPELINE = ("stages", "workflow", "tasks", "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/plots")
 
 
 def prepare(folder: Path, params: Path) -> None:

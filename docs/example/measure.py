@@ -1,7 +1,7 @@
 """Make plainnet.csv: train every architecture of PlainNet on scikit-learn's digits, and test it.
 
-`PYTHONPATH=. python docs/example/measure.py`, four minutes on a CPU, with the module in place as
-gennas/spaces/plainnet.py. Mean test accuracy of three seeds.
+`PYTHONPATH=. python docs/example/measure.py`, four minutes on a CPU, with the folder plainnet in
+gennas/spaces/. Mean test accuracy of three seeds.
 """
 
 from __future__ import annotations

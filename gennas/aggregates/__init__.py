@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)  # hashed by identity: what was learnt of them is kept
 class Labels:
-    """Labelled architectures: their relative ranks by each member (labelled, members), and their quality (labelled,)."""
+    """Labelled architectures: relative ranks by each member (labelled, members), and quality (labelled,)."""
 
     ranks: np.ndarray
     quality: np.ndarray

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 import torch
 
-DECLARATION = {"reads": "sequences (T, B, D)"}
+#: `training`: the module of `gennas.training` that trains such networks for real.
+DECLARATION = {"reads": "sequences (T, B, D)", "training": "language_model"}
 MEMORY_FORMAT = torch.contiguous_format

@@ -23,6 +23,7 @@ from gennas.seeds import derive_seed
 DECLARATION = {
     "families": ["images", "sequences"],
     "trains": True,
+    "per_family": ["families", "regression"],
     "taps": "stages",
     "options": {
         "task": {

@@ -13,7 +13,7 @@ on a batch of its own, noise with random labels, in a network as it is initialis
 
 and the answer is the operation of the largest one on every edge. nu is the paper's constraint: a kernel beyond it needs
 too small a learning rate. It is a constant (the paper's NASI-FIX), or the mean of the trace norms so far (NASI-ADA,
-which the paper adapts by a rule of its appendix B.1). In the DARTS space the paper takes T = 100, batches of 64, mu = 2,
+which the paper adapts by a rule of its appendix B.1). In the DARTS space the paper takes T = 100, batches of 64, mu = 2
 and nu = 100 or, adaptively, 500 at first.
 """
 

@@ -43,7 +43,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Classification:
-    """A `Problem` of `stages.retrain`: labelled images in three parts, and how their classes are learnt."""
+    """A `Problem` of `gennas.training.recipe`: labelled images in three parts, and how their classes are learnt."""
 
     parts: Mapping[str, Part]
     classes: int

@@ -205,7 +205,7 @@ def perplexity(loss: float) -> float:
 
 @dataclass(frozen=True)
 class LanguageModelling:
-    """A `Problem` of `stages.retrain`: the text in three parts, and how its next token is learnt."""
+    """A `Problem` of `gennas.training.recipe`: the text in three parts, and how its next token is learnt."""
 
     parts: Mapping[str, Streams]
     words: int  # of the vocabulary
@@ -237,8 +237,10 @@ class LanguageModelling:
         return loss, perplexity(loss)
 
 
-def load(params: Params, device: torch.device) -> LanguageModelling:
-    """The text that `dataset` names: the descriptions, or a folder's files, which have their own validation part."""
+def load(params: Params, seed: int, device: torch.device) -> LanguageModelling:
+    """The text that `dataset` names: the descriptions, or a folder's files, which have their own validation part.
+
+    Nothing of it is drawn: `seed` is there for what other problems are loaded with."""
     named = params["dataset"] == DESCRIPTIONS
     texts = descriptions(params["validation_share"]) if named else read_folder(Path(params["dataset"]))
     known = vocabulary(texts["train"])

@@ -1,16 +1,16 @@
-"""Tell the study's result in one HTML file: tables, figures, and the exact record of what was run.
+"""Put the study's result on one HTML page: tables, figures, and the exact record of what was run.
 
-The file refers to nothing outside itself, runs no script and holds no time of day: it is
+The page refers to nothing outside itself, runs no script and holds no time of day: it is
 byte-identical when its inputs are. The figures are also written one by one, as SVG.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,78 +21,35 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gennas import spaces
 from gennas.files.documents import read_json
-from gennas.regression.genes import family
+from gennas.regression.genes import load_task
 from gennas.seeds import derive_seed
-from stages.report import costs, figures
+from stages.report import costs, figures, tables
 from stages.report.figures.style import Rows
 from stages.support import artifacts, scores
-from stages.support import inputs as study
-from stages.support.cli import json_argument, run, stage_parser
-from stages.support.protocols import TRAINING, WITHOUT_PROTOCOL
-from stages.support.scores import Scores
+from stages.support.command import run
+from stages.support.ground_truth import GroundTruth
+from stages.support.inputs import read_ground_truth, read_images, read_sample
 
 FIRST_IDS = 5  # architectures of each role that the record spells out
-TABLES = (
-    "benchmark", "images", "architectures", "scores", "aggregates", "costs", "correlation", "proxy_correlation",
-    "convergence", "trials", "trajectory", "history",
-)  # fmt: skip
-DOCUMENTS = ("best_task", "best", "retrain_metrics")
 
 
-def describe(section: Mapping[str, Any], name: str, iterations: int) -> dict[str, Any]:
-    """What a proxy or an aggregate is: its group, how to say that in words, and whether it needs labels."""
-    proxies = section["train_proxy"]["proxies"]
-    if aggregate := section["aggregate"].get(name):
-        members = [proxies[member] for member in aggregate["members"]]
-        words = f"aggregate, {aggregate['kind'].replace('_', ' ')} of {len(members)}"
-        labels = aggregate["kind"] == "fit" or aggregate.get("labels", False) or any(map(needs_labels, members))
-        return {"group": "aggregate", "kind": aggregate["kind"], "words": words, "labels": labels}
-    proxy = proxies[name]
-    trained = proxy["kind"] in TRAINING
-    group = "trained" if trained else "baseline" if proxy["kind"] in WITHOUT_PROTOCOL else "zero-cost"
-    kind = proxy["kind"].replace("_", " ") if trained else group
-    amounts = [f"{proxy['seeds']} seeds"] * (proxy["seeds"] > 1) + [f"{iterations} iterations"] * (iterations > 0)
-    words = ", ".join(filter(None, (kind, " \N{MULTIPLICATION SIGN} ".join(amounts))))
-    return {"group": group, "kind": proxy["kind"], "words": words, "labels": needs_labels(proxy)}
+@dataclass(frozen=True)
+class Found:
+    """What the figures draw, and the tables tell."""
 
-
-def needs_labels(proxy: Mapping[str, Any]) -> bool:
-    """Whether a proxy learns labelled images, or a task that the labelled architectures chose."""
-    return "dataset" in proxy or proxy.get("task") == "searched"
-
-
-def headline(
-    correlation: Rows, every: Mapping[str, Scores], seconds: Mapping[str, costs.Seconds], section: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The primary target's rows for the mean over seeds, best rho first, with what each proxy is and costs."""
-    rows = [
-        {**row, **describe(section, row["proxy"], every[row["proxy"]].iterations), "seconds": seconds[row["proxy"]]}
-        for row in correlation
-        if row["target"] == section["target"] and row["seeds"] == "mean"
-    ]
-    return sorted(rows, key=lambda row: np.nan_to_num(row["spearman_rho"], nan=-2), reverse=True)
-
-
-def by_seed(correlation: Rows, target: str) -> list[Mapping[str, Any]]:
-    """The primary target's rows seed by seed, of the proxies that have more than one."""
-    rows = [row for row in correlation if row["target"] == target and row["seeds"] != "mean"]
-    repeated = {row["proxy"] for row in rows if row["seeds"] == "1"}
-    return [row for row in rows if row["proxy"] in repeated]
-
-
-def further_targets(correlation: Rows, target: str) -> dict[str, dict[str, float]]:
-    """Rho of the mean score on every other target: target -> proxy -> rho."""
-    further: dict[str, dict[str, float]] = {}
-    for row in correlation:
-        if row["target"] != target and row["seeds"] == "mean":
-            further.setdefault(row["target"], {})[row["proxy"]] = row["spearman_rho"]
-    return further
-
-
-def made_with(table: pa.Table, *keys: str) -> dict[str, str]:
-    """The versions and the device that a table was computed with."""
-    metadata = table.schema.metadata
-    return {key: metadata.get(key.encode(), b"unknown").decode(errors="replace") for key in keys}
+    scored: pa.Table
+    scores: dict[str, scores.Scores]
+    timed: pa.Table
+    correlation: Rows
+    proxy_correlation: Rows
+    convergence: Rows
+    trials: Rows
+    trajectory: Rows
+    finals: Rows
+    history: Rows
+    tasks: dict[str, Any]
+    images: np.ndarray
+    ground_truth: GroundTruth
 
 
 def read_rows(path: Path, schema: pa.Schema) -> Rows:
@@ -101,32 +58,26 @@ def read_rows(path: Path, schema: pa.Schema) -> Rows:
     return rows
 
 
-def draw(args: argparse.Namespace, every: Mapping[str, Scores], table: Rows) -> dict[str, str]:
-    """The figures as SVG, by name; `table` is the headline."""
-    rhos = {row["proxy"]: row["spearman_rho"] for row in table}
-    curves = read_rows(args.convergence, artifacts.CONVERGENCE)
-    styles = figures.proxy_styles([*(row["proxy"] for row in curves), *every])
-    tasks = {path.stem: study.read_task(path) for path in args.tasks}
-    tasks["the searched task"] = study.read_task(args.best_task)
-    truth = study.read_truth(args.benchmark, args.params["target"])
-    pairs = read_rows(args.proxy_correlation, artifacts.PROXY_CORRELATION)
+def made_with(table: pa.Table, *keys: str) -> dict[str, str]:
+    """The versions and the device that a table was computed with."""
+    metadata = table.schema.metadata
+    return {key: metadata.get(key.encode(), b"unknown").decode(errors="replace") for key in keys}
+
+
+def draw(found: Found, headline: Rows, seed: int) -> dict[str, str]:
+    """The figures as SVG, by name."""
+    rhos = {row["proxy"]: row["spearman_rho"] for row in headline}
+    styles = figures.proxy_styles([*(row["proxy"] for row in found.convergence), *found.scores])
     return {
-        "cost": figures.cost(table),
-        "proxy_correlation": figures.proxy_correlation(pairs, [*rhos]),
-        "scatter": figures.scatter(every, truth, rhos, styles),
-        "convergence": figures.convergence(curves, styles),
-        "signals": draw_signals(tasks, study.read_images(args.images), derive_seed(args.seed, "report")),
-        "task_search": figures.task_search(read_rows(args.trials, artifacts.TRIALS)),
-        "search": figures.search(read_rows(args.trajectory, artifacts.TRAJECTORY), truth.target.unit),
-        "retrain": figures.retrain(read_rows(args.history, artifacts.HISTORY)),
+        "cost": figures.cost(headline),
+        "proxy_correlation": figures.proxy_correlation(found.proxy_correlation, [*rhos]),
+        "scatter": figures.scatter(found.scores, found.ground_truth, rhos, styles),
+        "convergence": figures.convergence(found.convergence, styles),
+        "signals": figures.signals(found.tasks, found.images, derive_seed(seed, "report")),
+        "task_search": figures.task_search(found.trials),
+        "search": figures.search(found.trajectory, found.ground_truth.target.unit),
+        "retrain": figures.retrain(found.history),
     }
-
-
-def draw_signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
-    """The figure of what networks are asked to regress, for images or for sequences."""
-    if family(tasks["the searched task"]) == "sequences":
-        return figures.sequence_signals(tasks, seed)
-    return figures.signals(tasks, images, seed)
 
 
 def diagram(space_name: str, architecture_id: str) -> str:
@@ -161,63 +112,78 @@ def render(**values: Any) -> str:
     return environment.get_template("page.html.jinja").render(values)
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    parser.add_argument("--space", required=True, help="name of the search space")
-    for name in (*TABLES, *DOCUMENTS):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="read")
-    parser.add_argument("--tasks", type=Path, nargs="+", required=True, help="the hand-made tasks' files")
-    parser.add_argument("--params", type=json_argument, required=True, help="the space's section of params.yaml")
-    parser.add_argument("--protocols", type=json_argument, required=True, help="that section of params.yaml")
-    parser.add_argument("--seed", type=int, required=True, help="base seed")
-    parser.add_argument("--html", type=Path, required=True, help="written: the report")
-    parser.add_argument("--figures", type=Path, required=True, help="written: a folder of SVG files")
-    return parser
-
-
-def main(args: argparse.Namespace) -> None:
-    target = args.params["target"]
-    declaration = artifacts.target(artifacts.read_parquet(args.benchmark, artifacts.BENCHMARK), target, args.benchmark)
-    scored = scores.read([args.scores, args.aggregates])
-    every = scores.by_proxy(scored)
-    correlation = read_rows(args.correlation, artifacts.CORRELATION)
-    timed = artifacts.read_parquet(args.costs, artifacts.COSTS)
-    seconds = costs.per_architecture(args.params, timed.to_pylist())
-    table = headline(correlation, every, seconds, args.params)
-    best = read_json(args.best, schema=artifacts.BEST)
-    pictures = draw(args, every, table)
-    html = render(
-        space=args.space,
-        target=target,
-        unit=declaration.unit,
-        quantity=declaration.quantity,
-        higher_is_better=declaration.higher_is_better,
-        by_error=figures.by_error(declaration),
-        headline=table,
-        repetitions=by_seed(correlation, target),
-        further=further_targets(correlation, target),
-        best=best,
-        diagram=diagram(args.space, best["architecture"]),
-        pictures=pictures,
-        retrain=read_json(args.retrain_metrics, schema=artifacts.RETRAINED),
-        params_yaml=yaml.safe_dump({"protocols": args.protocols, args.space: args.params}, sort_keys=False),
-        protocol=args.protocols[args.params["train_proxy"]["protocol"]],
-        best_task=args.best_task.read_text(encoding="utf-8"),
-        made_with=made_with(scored, "python", "torch", "numpy", "device"),
-        timed=timed.to_pylist()[0] | made_with(timed, "processor", "torch", "device"),
-        panels=figures.PANELS,
-        nasi="nasi" in args.params["search_architecture"],
-        finals=args.params["search_architecture"]["finals"],
-        labelled=study.read_sample(args.architectures, "label"),
-        evaluated=study.read_sample(args.architectures, "evaluate")[: table[0]["architectures"]],
-        first_ids=FIRST_IDS,
-        seed=args.seed,
-        checksums=checksums([getattr(args, name) for name in (*TABLES, *DOCUMENTS)] + args.tasks),
+def report(
+    benchmark: Path, images: Path, architectures: Path, score_tables: list[Path], costs_table: Path,
+    correlation: Path, proxy_correlation: Path, convergence: Path, trials: Path, best_task: Path, tasks: list[Path],
+    trajectory: Path, finals: Path, best: Path, history: Path, retrained: Path, html: Path, pictures: list[Path],
+    space: str, section: dict[str, Any], protocols: dict[str, Any], seed: int,
+) -> None:  # fmt: skip
+    """Draw the figures, `pictures` by their names, and the page; `section` is the space's of params.yaml."""
+    scored = scores.read(score_tables)
+    every_task = {path.stem: load_task(path) for path in tasks} | {"the searched task": load_task(best_task)}
+    found = Found(
+        scored,
+        scores.by_proxy(scored),
+        artifacts.read_parquet(costs_table, artifacts.COSTS),
+        read_rows(correlation, artifacts.CORRELATION),
+        read_rows(proxy_correlation, artifacts.PROXY_CORRELATION),
+        read_rows(convergence, artifacts.CONVERGENCE),
+        read_rows(trials, artifacts.TRIALS),
+        read_rows(trajectory, artifacts.TRAJECTORY),
+        read_rows(finals, artifacts.FINALS),
+        read_rows(history, artifacts.HISTORY),
+        every_task,
+        read_images(images),
+        read_ground_truth(benchmark, section["target"]),
     )
-    for name, svg in pictures.items():
-        artifacts.write_text(svg, args.figures / f"{name}.svg")
-    artifacts.write_text(html, args.html)
+    headline = tables.headline(found.correlation, found.scores, found.timed.to_pylist(), section)
+    drawn = draw(found, headline, seed)
+    answer = read_json(best, schema=artifacts.BEST)
+    read = [
+        benchmark, images, architectures, *score_tables, costs_table, correlation, proxy_correlation, convergence,
+        trials, trajectory, finals, history, best_task, best, retrained, *tasks,
+    ]  # fmt: skip
+    page = render(
+        **page_values(found, headline, section, protocols),
+        space=space,
+        best=answer,
+        diagram=diagram(space, answer["architecture"]),
+        pictures=drawn,
+        retrain=read_json(retrained, schema=artifacts.RETRAINED),
+        params_yaml=yaml.safe_dump({"protocols": protocols, space: section}, sort_keys=False),
+        best_task=best_task.read_text(encoding="utf-8"),
+        labelled=read_sample(architectures, "label"),
+        evaluated=read_sample(architectures, "evaluate")[: headline[0]["architectures"]],
+        seed=seed,
+        checksums=checksums(read),
+    )
+    for path in pictures:
+        artifacts.write_text(drawn[path.stem], path)
+    artifacts.write_text(page, html)
+
+
+def page_values(found: Found, headline: Rows, section: dict[str, Any], protocols: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of proxies and searches."""
+    target = found.ground_truth.target
+    return {
+        "target": section["target"],
+        "unit": target.unit,
+        "quantity": target.quantity,
+        "higher_is_better": target.higher_is_better,
+        "by_error": figures.by_error(target),
+        "headline": headline,
+        "repetitions": tables.by_seed(found.correlation, section["target"]),
+        "further": tables.further_targets(found.correlation, section["target"]),
+        "protocol": protocols[section["train_proxy"]["protocol"]],
+        "made_with": made_with(found.scored, "python", "torch", "numpy", "device"),
+        "timed": found.timed.to_pylist()[0] | made_with(found.timed, "processor", "torch", "device"),
+        "panels": figures.PANELS,
+        "searches": tables.searches(found.trajectory, section),
+        "finals": section["finals"],
+        "finalists": tables.finalists(found.finals, found.ground_truth),
+        "first_ids": FIRST_IDS,
+    }
 
 
 if __name__ == "__main__":
-    run(arguments(), main)
+    run(report)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +167,14 @@ def _document(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-#: best.json: the search's answer; what is not finite is null.
+#: best.json: the answer of the first search of the finals, and of the others; what is not finite is null.
+_FOUND: dict[str, dict[str, Any]] = {
+    "architecture": _TEXT, "value": _NUMBER, "regret": _NUMBER, "rank": _COUNT, "evaluations": _COUNT,
+    "queries": {"type": "integer", "minimum": 0}, "finalists": _COUNT,
+}  # fmt: skip
 BEST = _document(
-    architecture=_TEXT, target=_TEXT, unit=_TEXT, value=_NUMBER, regret=_NUMBER, rank=_COUNT, benchmark_size=_COUNT,
-    evaluations=_COUNT, finalists=_COUNT,
+    search=_TEXT, **_FOUND, target=_TEXT, unit=_TEXT, benchmark_size=_COUNT,
+    others={"type": "object", "additionalProperties": _document(**_FOUND)},
 )  # fmt: skip
 _PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
 #: retrain/metrics.json: what the real training reached.
@@ -240,6 +244,26 @@ def write_rows(
     write_parquet(pa.Table.from_pylist(rows, schema=schema), schema, path, metadata)
 
 
+def merged_metadata(tables: Sequence[pa.Table]) -> dict[str, str]:
+    """The provenance of several tables as one: each key holds what any of them says, without repetition."""
+    found: dict[str, dict[str, None]] = {}
+    for key, value in (item for table in tables for item in (table.schema.metadata or {}).items()):
+        found.setdefault(key.decode(), {})[value.decode()] = None
+    return {key: ", ".join(values) for key, values in found.items()}
+
+
+def write_tables(tables: Sequence[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Several tables of a schema as one, in the order given, with the provenance of all."""
+    merged = pa.concat_tables(table.replace_schema_metadata() for table in tables)
+    write_parquet(merged, schema, path, merged_metadata(tables))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(source.read_bytes())
+
+
 def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a table and check it against its schema."""
     if not path.is_file():
@@ -286,6 +310,19 @@ def _declaration(field: pa.Field) -> Target | str:
     if _UNCERTAINTY in metadata:
         return str(metadata[_UNCERTAINTY].decode())
     return Target.from_mapping(parse_json(metadata.get(_TARGET, b"null")))
+
+
+def read_tables(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
+    """Tables one after the other, with the provenance of all."""
+    tables = [read_parquet(path, schema) for path in paths]
+    merged = pa.concat_tables(table.replace_schema_metadata() for table in tables)
+    return merged.replace_schema_metadata(merged_metadata(tables))
+
+
+def made_with(table: pa.Table) -> dict[str, str]:
+    """What a table says it was made with, for another one that is made of it."""
+    own = {name.encode() for name in ("artifact", "format_version")}
+    return {key.decode(): value.decode() for key, value in table.schema.metadata.items() if key not in own}
 
 
 def write_text(text: str, path: Path) -> None:

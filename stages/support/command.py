@@ -3,7 +3,7 @@
 A stage is a typed function. Its parameters of type `Path` or `list[Path]` are files, all others are values. Every rule
 calls it alike, with two JSON objects:
 
-    python -m stages.sample --files '{"benchmark": ...}' --values '{"label": 20, ...}' --log FILE
+    python -m stages.sample --files '{"benchmark": ...}' --values '{"label": 20, ...}' --workers 1 --log FILE
 
 By hand, each parameter is a flag, too: `python -m stages.sample --benchmark FILE --label 20`. Bad input ends in one
 line and exit code 1; a traceback is a bug, and logged.
@@ -79,11 +79,16 @@ def module_name() -> str:
 
 
 def add_options(parser: argparse.ArgumentParser, function: Stage) -> None:
-    """The three options of every rule, and one for each parameter."""
+    """The options of every rule, and one for each parameter. `workers`, how many processes, is no value: it tells how."""
     parser.add_argument("--files", metavar="JSON", help="all files, as one JSON object")
     parser.add_argument("--values", metavar="JSON", help="all values, as one JSON object")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log here (default: standard error)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes at once, if the stage can use them"
+    )
     for name, parameter in inspect.signature(function).parameters.items():
+        if name == "workers":
+            continue
         kind = typing.get_type_hints(function)[name]
         many = kind == list[Path]
         needed = "" if parameter.default is parameter.empty else f" (default: {parameter.default})"
@@ -108,6 +113,7 @@ def arguments(function: Stage, named: Mapping[str, Any]) -> dict[str, Any]:
     kinds = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters
     given = {name: json_value(text, name) for name, text in own_flags(named, kinds).items()}
+    given |= {"workers": named["workers"]} if "workers" in parameters else {}
     for option, files in (("files", True), ("values", False)):
         for name, value in json_object(named[option], option).items():
             if name not in parameters or is_file(kinds[name]) != files:
@@ -198,7 +204,7 @@ def fits(value: Any, kind: Any) -> bool:
 def check_library() -> None:
     """Refuse an installed copy of the library: it would run unseen, whatever the project's own code says."""
     if not Path(gennas.__file__).is_relative_to(ROOT):
-        raise InputError(f"{gennas.__file__}: is not this project's gennas/; run it from {ROOT}, or uninstall that copy")
+        raise InputError(f"{gennas.__file__}: is not this project's gennas/; uninstall that copy, or run from {ROOT}")
 
 
 def begin_log(path: Path | None) -> None:

@@ -31,23 +31,20 @@ class GroundTruth:
         return self.values[architecture], rank, self.sorted[-1] - quality
 
 
-def answer(architecture: str, score: float, truth: GroundTruth, target: str) -> dict[str, Any]:
-    """best.json: the architecture found, and how good it is."""
+def answer(architecture: str, score: float, truth: GroundTruth) -> dict[str, Any]:
+    """An architecture that was found, its score, and how good it is; what is not finite is null."""
     value, rank, regret = truth.of(architecture)
     finite = {
         name: round(number, 6) if math.isfinite(number) else None
         for name, number in (("score", score), ("value", value), ("regret", regret))
     }
-    return {
-        "architecture": architecture, "target": target, "unit": truth.target.unit, "rank": rank,
-        "benchmark_size": len(truth.values), **finite,
-    }  # fmt: skip
+    return {"architecture": architecture, "rank": rank, **finite}
 
 
 def regret_csv(rows: list[dict[str, Any]]) -> str:
-    """Regret after each evaluation, averaged over seeds, one line per algorithm and evaluation."""
+    """Regret after each evaluation, averaged over seeds, one line per search and evaluation."""
     regrets: dict[tuple[str, int], list[float]] = {}
     for row in rows:
-        regrets.setdefault((row["algorithm"], row["evaluation"]), []).append(row["regret"])
+        regrets.setdefault((row["search"], row["evaluation"]), []).append(row["regret"])
     lines = [f"{name},{step},{sum(values) / len(values):.4f}" for (name, step), values in regrets.items()]
-    return "\n".join(["algorithm,evaluation,regret", *lines, ""])
+    return "\n".join(["search,evaluation,regret", *lines, ""])

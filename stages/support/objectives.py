@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ from gennas.searches.base import Scores
 from gennas.searches.halving import Halving
 from gennas.stats import rank_among
 from stages.support import scores as tables
-from stages.support.inputs import Scorer, make_scorer, read_images, read_quality, read_task
-from stages.support.workers import Workers
+from stages.support.inputs import read_images, read_quality
+from stages.support.workers import Scorer, Workers, make_scorer
 
 
 class Objective:
@@ -159,8 +160,9 @@ class Sources:
 
     def scorer(self, given: Mapping[str, Any], repetition: int) -> Scorer:
         """A repetition of a proxy."""
-        task = read_task(Path(given["task"])) if "task" in given else None
-        return make_scorer(given, self.space, self.pictures, self.seed, repetition, task)
+        values = {key: value for key, value in given.items() if key != "task"}
+        task = Path(given["task"]) if "task" in given else None
+        return make_scorer(values, self.space, self.pictures, self.seed, repetition, task)
 
     def make(
         self, given: Mapping[str, Any], workers: Workers, repetition: int = 0, halving: Halving | None = None

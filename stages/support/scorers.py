@@ -9,10 +9,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gennas import catalogue
-from stages.support.protocols import told
 
 Section = Mapping[str, Any]
 BENCHMARK = "benchmark"
+
+
+def job_parameters(section: Section, name: str, protocols: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job is given of the proxy `name` of a section `train_proxy`: its protocol instead of the protocol's name.
+
+    Not the path of its task, whose content is an input of the job.
+    """
+    proxy = section["proxies"][name]
+    values = {key: value for key, value in proxy.items() if key not in ("task", "protocol")}
+    if needs_protocol(proxy["kind"]):
+        values["protocol"] = protocols[proxy.get("protocol", section["protocol"])]
+    return values
+
+
+def needs_protocol(kind: str) -> bool:
+    """Whether a kind of proxy builds networks by a protocol; others look at the benchmark's own."""
+    return bool(catalogue.declaration("proxies", kind).get("protocol", True))
 
 
 def names(by: str | Sequence[str]) -> list[str]:
@@ -53,9 +69,11 @@ def specifications(
 ) -> Iterator[dict[str, Any]]:
     """Each objective; `protocol` is another one than a proxy's own, `task_file` finds the file of a task."""
 
-    def given(name: str) -> dict[str, Any]:
+    def given(name: str, other: str | None = None) -> dict[str, Any]:
         task = section["train_proxy"]["proxies"][name].get("task")
-        values = told(section["train_proxy"], name, protocols)
+        values = job_parameters(section["train_proxy"], name, protocols)
+        if other and "protocol" in values:
+            values["protocol"] = protocols[other]
         return {**values, "task": task_file(task)} if task else values
 
     for name in names(by):
@@ -65,4 +83,4 @@ def specifications(
             members = {member: given(member) for member in aggregate["members"]}
             yield {"aggregate": aggregate["kind"], "labels": learns_labels(aggregate), "members": members}
         else:
-            yield {"proxy": {**given(name), "protocol": protocols[protocol]} if protocol else given(name)}
+            yield {"proxy": given(name, protocol)}

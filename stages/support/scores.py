@@ -34,13 +34,8 @@ class Scores:
 
 
 def read(paths: Sequence[Path]) -> pa.Table:
-    """The tables one after the other; each key of their metadata holds what any of them says."""
-    tables = [artifacts.read_parquet(path, artifacts.SCORES) for path in paths]
-    said: dict[bytes, dict[bytes, None]] = {}
-    for key, value in (item for table in tables for item in (table.schema.metadata or {}).items()):
-        said.setdefault(key, {})[value] = None
-    merged = pa.concat_tables(table.replace_schema_metadata() for table in tables)
-    return merged.replace_schema_metadata({key: b", ".join(values) for key, values in said.items()})
+    """The tables one after the other."""
+    return artifacts.read_tables(paths, artifacts.SCORES)
 
 
 def by_proxy(table: pa.Table) -> dict[str, Scores]:

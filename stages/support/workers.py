@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +29,11 @@ import numpy as np
 from gennas import proxies, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError, is_out_of_memory
-from gennas.scoring import Context, Protocol, Score
+from gennas.regression.genes import load_task
+from gennas.scoring import BENCHMARK_NETWORK, Context, Protocol, Score
 from gennas.seeds import derive_seed
 from stages.support import sources
-from stages.support.cli import check_unedited, logger
+from stages.support.command import check_unedited, logger
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +67,17 @@ class Scorer:
         context = self.context(device)
         score = proxies.make(self.kind, context)
         return score([spaces.parse(context.space, architecture) for architecture in architecture_ids])
+
+
+def make_scorer(
+    given: Mapping[str, Any], space: str, images: np.ndarray, base_seed: int, repetition: int, task: Path | None = None
+) -> Scorer:
+    """A repetition of a proxy, from what a job is given of it (`stages.support.scorers.job_parameters`)."""
+    protocol = Protocol.from_section(given["protocol"]) if "protocol" in given else BENCHMARK_NETWORK
+    options = {key: value for key, value in given.items() if key not in ("kind", "seeds", "protocol")}
+    if task:
+        options["task"] = load_task(task)
+    return Scorer(given["kind"], space, protocol, images, base_seed, repetition, options)
 
 
 class ScoringFailed(Exception):
@@ -105,7 +118,8 @@ class Worker:
     def receive(self, subject: str, seconds: float | None) -> Any:
         """What the process sends next about a subject.
 
-        Raises ScoringFailed if it is late or has crashed, an InputError if it ended otherwise, and what the process raised.
+        Raises ScoringFailed if it is late or has crashed, an InputError if it ended otherwise, or what the process
+        raised.
         """
         assert self.connection is not None
         # Second by second: while a whole job is suspended, its time does not run.

@@ -10,6 +10,5 @@ from stages.report.figures.ranking import scatter as scatter
 from stages.report.figures.searches import retrain as retrain
 from stages.report.figures.searches import search as search
 from stages.report.figures.searches import task_search as task_search
-from stages.report.figures.signals import sequence_signals as sequence_signals
 from stages.report.figures.signals import signals as signals
 from stages.report.figures.style import proxy_styles as proxy_styles

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from gennas.targets import Target
 from stages.report.figures.style import BLACK, RHO, Rows, Styles, canvas, styled, to_svg, with_unit
+from stages.support.ground_truth import GroundTruth
 from stages.support.scores import Scores
-from stages.support.truth import Truth
 
 MANY = 1000  # dots in a panel: they are drawn as one picture, or a report of a whole space would take 10 MB
 PANELS = 12  # of score against truth
@@ -65,7 +65,7 @@ def scatter_panel(axis: Axes, values: np.ndarray, scores: np.ndarray, colour: st
 
 
 @styled
-def scatter(scores: Mapping[str, Scores], truth: Truth, rhos: Mapping[str, float], styles: Styles) -> str:
+def scatter(scores: Mapping[str, Scores], truth: GroundTruth, rhos: Mapping[str, float], styles: Styles) -> str:
     """Mean score against the target, a panel for each of the first `PANELS` proxies of `rhos`."""
     panels = {proxy: scores[proxy] for proxy in [*rhos][:PANELS]}
     lines = math.ceil(len(panels) / 2)

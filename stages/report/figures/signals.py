@@ -60,8 +60,14 @@ def draw_signals(tasks: Mapping[str, Any], images: torch.Tensor, seed: int) -> d
     return groups
 
 
-@styled
 def signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
+    """What networks read, and what each task asks them to make of it."""
+    (family,) = {task["family"] for task in tasks.values()}
+    return DRAWN[family](tasks, images, seed)
+
+
+@styled
+def image_signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
     """The first inputs (N, H, W, 3), uint8, and what networks are asked to make of them.
 
     Each row is scaled to its own largest magnitude.
@@ -79,7 +85,7 @@ def signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
 
 
 @styled
-def sequence_signals(tasks: Mapping[str, Any], seed: int) -> str:
+def sequence_signals(tasks: Mapping[str, Any], _: np.ndarray, seed: int) -> str:
     """One sample of each task's input and target sequence, time downwards, scaled to its largest magnitude."""
     generator = torch.Generator().manual_seed(seed)
     figure = canvas(0.9 * 2 * len(tasks))
@@ -94,3 +100,7 @@ def sequence_signals(tasks: Mapping[str, Any], seed: int) -> str:
             axis.set_yticks([])
             axis.grid(False)
     return to_svg(figure)
+
+
+#: The figure of each family.
+DRAWN = {"images": image_signals, "sequences": sequence_signals}

@@ -11,7 +11,7 @@ import yaml
 
 from gennas import proxies, spaces
 from gennas.errors import InputError
-from gennas.families.images import Classifier
+from gennas.families.images import Classifier, inputs
 from gennas.proxies import regression, short_training
 from gennas.proxies.common.untrained import make_untrained
 from gennas.regression import images as image_regression
@@ -214,7 +214,7 @@ def test_the_stages_of_a_task_may_be_written_in_any_order():
 
 
 def test_repetitions_see_different_images():
-    batches = [prepare_images(context(seed=seed)) for seed in (0, 0, 1)]
+    batches = [inputs(context(seed=seed)) for seed in (0, 0, 1)]
     assert torch.equal(batches[0], batches[1]) and not torch.equal(batches[0], batches[2])
 
 
