@@ -219,13 +219,16 @@ def _scored(kind: str, by: Any, evaluations: int, batch: int) -> dict[str, Any]:
     if by is None or evaluations < 1 or batch < 1:
         raise InputError(f"the search {kind} needs by=, a function of ids, evaluations= and batch= of one at least")
     known: dict[str, tuple[float, ...]] = {}
+    several = catalogue.declaration("searches", kind)["objectives"] == "several"
 
     def each(architectures: Sequence[str]) -> list[tuple[float, ...]]:
         if new := [architecture for architecture in dict.fromkeys(architectures) if architecture not in known]:
             found = list(by(new))
             if len(found) != len(new):
                 raise InputError(f"by: gave {len(found)} scores of {len(new)} architectures; let it give one each")
-            known.update(zip(new, (_as_tuple(one) for one in found), strict=True))
+            known.update(zip(new, map(_as_tuple, found), strict=True))
+            if not several and any(len(known[architecture]) > 1 for architecture in new):
+                raise InputError(f"by: the search {kind} has one objective; let by give one number")
         return [known[architecture] for architecture in architectures]
 
     return {"score": each}
