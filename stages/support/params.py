@@ -126,7 +126,7 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
     section = params[space]["search_architecture"]
     for name, search in section["searches"].items():
         key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
-        yield from unknown_scorers(params[space], f"{key}.by", search.get("by", []))
+        yield from scorer_problems(params[space], key, search)
         if len(scorers.names(search.get("by", []))) > 1 and declared["objectives"] != "several":
             yield f"{key}.by: {search['kind']} has one objective; name one scorer"
         yield from halving_problems(params, space, key, search)
@@ -137,31 +137,37 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
             yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
 
 
-def unknown_scorers(section: Params, key: str, by: Any) -> Iterator[str]:
-    """Names that are of no proxy, aggregate or benchmark."""
+def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
+    """Names in `by` that are of no proxy, aggregate or benchmark; a protocol that none of them would take."""
     known = [*section["train_proxy"]["proxies"], *section["aggregate"], scorers.BENCHMARK]
-    yield from (
-        f"{key}: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
-        for name in scorers.names(by)
-        if name not in known
-    )
+    for name in scorers.names(scored.get("by", [])):
+        if name not in known:
+            yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
+    if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):
+        yield f"{key}.protocol: nothing that `by` names takes another protocol; remove it"
 
 
 def halving_problems(params: Params, space: str, key: str, search: Params) -> Iterator[str]:
     """Successive halving of what does not train, or whose losses during training say nothing of its score."""
     if "halving" not in search:
         return
-    section, by = params[space]["train_proxy"], search["by"]
-    proxy = section["proxies"].get(by) if isinstance(by, str) else None
+    proxy = params[space]["train_proxy"]["proxies"].get(search["by"]) if isinstance(search["by"], str) else None
     if proxy is None or not trains(proxy["kind"]):
         yield f"{key}.halving: only the trainings of one proxy can be halved; remove it"
         return
-    protocol = proxy.get("protocol", section["protocol"])
+    protocol = halved_protocol(params[space], search)
     if params["protocols"].get(protocol, {}).get("readout") == "evaluation":
         yield (
             f"{key}.halving: {protocol} scores in evaluation mode, and losses in training mode do not compare "
             "with that; remove it, for whole trainings"
         )
+
+
+def halved_protocol(section: Params, search: Params) -> str:
+    """The name of the protocol of the one proxy that scores a search."""
+    own = section["train_proxy"]
+    name: str = search.get("protocol") or own["proxies"][search["by"]].get("protocol", own["protocol"])
+    return name
 
 
 def finals_problems(params: Params, space: str) -> Iterator[str]:
@@ -170,7 +176,7 @@ def finals_problems(params: Params, space: str) -> Iterator[str]:
     for name in finals["of"]:
         if name not in searches:
             yield f"finals.of: there is no search {name!r}, only {', '.join(searches)}"
-    yield from unknown_scorers(params[space], "finals.by", finals["by"])
+    yield from scorer_problems(params[space], "finals", finals)
 
 
 def trains(kind: str) -> bool:
@@ -188,11 +194,22 @@ def named_protocols(section: Params) -> Iterator[tuple[str, str, bool]]:
     yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
     yield "search_task.protocol", section["search_task"]["protocol"], True
     for name, search in section["search_architecture"]["searches"].items():
-        if "protocol" in search:
-            yield f"search_architecture.searches.{name}.protocol", search["protocol"], False
-    if "protocol" in section["finals"]:
-        named = scorers.proxies(section, section["finals"]["by"])
-        yield "finals.protocol", section["finals"]["protocol"], any(trains(proxies[name]["kind"]) for name in named)
+        yield from scoring_protocol(section, f"search_architecture.searches.{name}", search)
+    yield from scoring_protocol(section, "finals", section["finals"])
+
+
+def scoring_protocol(section: Params, key: str, scored: Params) -> Iterator[tuple[str, str, bool]]:
+    """The same of what `by` scores, or of a search that scores nothing and builds networks itself."""
+    if "protocol" in scored:
+        named = own_proxies(section, scored.get("by", []))
+        yield f"{key}.protocol", scored["protocol"], any(trains(kind) for kind in named)
+
+
+def own_proxies(section: Params, by: Any) -> list[str]:
+    """The kinds of the proxies that `by` names itself, not as members of an aggregate, and that need a protocol."""
+    proxies = section["train_proxy"]["proxies"]
+    kinds = [proxies[name]["kind"] for name in scorers.names(by) if name in proxies]
+    return list(filter(scorers.needs_protocol, kinds))
 
 
 def protocol_problems(params: Params, space: str) -> Iterator[str]:
@@ -257,8 +274,7 @@ def search_limits(params: Params, space: str, key: str, search: Params) -> Itera
         if name in search and other in search:
             yield f"{key}.{name}", search[name], other, search[other]
     if "halving" in search:
-        section = params[space]["train_proxy"]
-        protocol = params["protocols"][section["proxies"][search["by"]].get("protocol", section["protocol"])]
+        protocol = params["protocols"][halved_protocol(params[space], search)]
         for rung in search["halving"]["rungs"]:
             yield f"{key}.halving.rungs", rung, "iterations", protocol["iterations"]
 

@@ -49,8 +49,11 @@ def own_options(room: str, kind: str) -> dict[str, Any]:
 
 def optional(room: str, kind: str) -> set[str]:
     """The options that may be left out."""
-    declared = set(catalogue.declaration(room, kind).get("optional", []))
-    return declared | {"proxies": {"protocol"}, "searches": {"batch", "halving"}}.get(room, set())
+    declared = catalogue.declaration(room, kind)
+    found = set(declared.get("optional", []))
+    if "protocol" not in declared.get("options", {}):
+        found.add("protocol")
+    return found | {"halving"}
 
 
 def section_schema(room: str, kind: str) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def search(**changes):
     return {key: value for key, value in section.items() if value is not ...}
 
 
+#: What a search of another kind has not.
+EVOLUTIONS = {"population": ..., "tournament": ..., "halving": ...}
 NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, "nu": "mean"}
 
 
@@ -88,7 +90,11 @@ NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, 
         ((*SEARCHES, "mine", search(by=["flops"])), ["searches.mine.by", "flops"]),
         ((*SEARCHES, "mine", search(kind="random_search")), ["searches.mine.population", "random_search has no such"]),
         (
-            (*SEARCHES, "mine", {"kind": "local_search", "by": ["flops", "single"], "evaluations": 9, "seeds": 1}),
+            (
+                *SEARCHES,
+                "mine",
+                {"kind": "local_search", "by": ["flops", "single"], "evaluations": 9, "batch": 1, "seeds": 1},
+            ),
             ["searches.mine.by", "one objective"],
         ),
         ((*SEARCHES, "mine", search(tournament=99)), ["searches.mine.tournament", "99", "population", "30"]),
@@ -102,6 +108,13 @@ NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, 
         ((*SEARCHES, "mine", search(by="with_gennas")), ["searches.mine.halving", "trainings of one proxy"]),
         ((*SEARCHES, "mine", search(by=["nasbench101", "flops"])), ["searches.mine.halving", "trainings of one proxy"]),
         ((*PROXIES, "nasbench101", "protocol", "paper"), ["halving", "paper", "evaluation"]),
+        ((*SEARCHES, "mine", search(protocol="rumour")), ["mine.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", search(protocol="untrained")), ["mine.protocol", "untrained", "iterations"]),
+        ((*SEARCHES, "mine", search(protocol="paper")), ["mine.halving", "paper", "evaluation"]),
+        ((*SEARCHES, "mine", search(by="with_gennas", protocol="paper", halving=...)), ["mine.protocol", "remove it"]),
+        ((*SEARCHES, "mine", search(by="benchmark", protocol="paper", halving=...)), ["mine.protocol", "remove it"]),
+        ((*FINALS, "by", "with_gennas"), ["finals.protocol", "remove it"]),
+        ((*FINALS, "by", ["nasbench101", "naswot"]), ["finals.by"]),
         ((*SEARCHES, "mine", {**NASI, "protocol": "rumour"}), ["mine.protocol", "rumour", "reduced"]),
         ((*SEARCHES, "mine", {**NASI, "steps": 0}), ["mine.steps", "0", "1"]),
         ((*SEARCHES, "mine", {**NASI, "by": "flops"}), ["mine.by", "nasi has no such option"]),
@@ -159,7 +172,7 @@ def sequences(**changes):
     ("changes", "named"),
     [
         ({"download": {"images": "noise"}}, ["download.images", "read sequences", "write none"]),
-        ({"search_task": {"protocol": "reduced"}}, ["search_task.protocol", "sequences", "it has resolution"]),
+        ({"search_task": {"protocol": "nds"}}, ["search_task.protocol", "sequences", "it has resolution"]),
         ({"retrain": {"dataset": "digits"}}, ["retrain.dataset", "digits", "descriptions", "folder"]),
         ({"retrain": {"dataset": "no/folder"}}, ["retrain.dataset", "no/folder"]),
     ],
