@@ -1,14 +1,16 @@
 # Thin targets; everything works without make from an activated .venv.
-.PHONY: run study test fuzz bench check install lock docs clean
+.PHONY: run study test test-full fuzz bench check install lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
+# In the order of collection: what waits for the toy study comes last.
+PYTEST := python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 # Where atheris has wheels, as in pyproject.toml: pip-compile drops the marker.
 ATHERIS := sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.13"
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 install: .venv/installed ## Make .venv from requirements.lock
 
@@ -24,8 +26,11 @@ run: install ## Run the study of params.yaml and print what it found
 study: install ## Run the study STUDY of studies/ in a folder of its own
 	$(ACTIVATE) python -m workflow.study $(STUDY)
 
-test: install ## Run all tests
-	$(ACTIVATE) python -m pytest --numprocesses auto --dist loadgroup
+test: install ## Run the tests that take minutes in all
+	$(ACTIVATE) $(PYTEST)
+
+test-full: install ## Run every test (ONLY="-m full": those that `make test` leaves out)
+	$(ACTIVATE) GENNAS_FULL=1 $(PYTEST) $(ONLY)
 
 fuzz: install ## Fuzz the parsers of what comes from elsewhere (15 minutes)
 	$(ACTIVATE) python -m tests.faults.fuzz
@@ -35,7 +40,7 @@ bench: install ## Measure speed and rho against a plain implementation (hours)
 
 check: install ## Lint, format, types
 	$(ACTIVATE) ruff check . && ruff format --check .
-	$(ACTIVATE) snakefmt --check --compact-diff workflow
+	$(ACTIVATE) snakefmt --check --compact-diff workflow tests/feather
 	$(ACTIVATE) snakemake --lint
 	$(ACTIVATE) mypy
 

@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from gennas import spaces
 from gennas.devices import prepare
-from gennas.proxies import Context, regression
+from gennas.proxies import regression
 from gennas.regression.training import make_optimizer
-from gennas.scoring import Protocol
+from gennas.scoring import Context, Protocol
 from gennas.stats import pareto_front, spearman
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
 from stages.report.figures.comparison import log_axis
@@ -111,7 +111,7 @@ ROW = pa.schema(
 )
 
 
-def record(context: Context, architecture: Any, cosine: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def record(context: Context, architecture: Any, cosine: bool) -> tuple[np.ndarray, np.ndarray]:
     """The stages' losses at each iteration in training mode, and after every fifth one in evaluation mode.
 
     Both weighted, (iterations, stages) and (iterations / EVERY, stages); infinite where training diverged.
@@ -155,6 +155,12 @@ def train_all(
     return seconds, np.stack([c[0] for c in curves]), np.stack([c[1] for c in curves])
 
 
+def vary(subject: Subject, change: dict[str, Any]) -> Protocol:
+    """The reduced protocol, changed, for as long as it is read; `cosine` is none of it."""
+    own = {key: value for key, value in change.items() if key != "cosine"}
+    return replace(subject.protocol("reduced"), **{"iterations": LONGEST, **own})
+
+
 def readouts(training: np.ndarray, evaluation: np.ndarray, cosine: bool) -> Iterator[tuple[int, str, np.ndarray]]:
     """(iterations, name, losses (n,)) of every way to read the recorded losses, each (n, iterations, stages)."""
     longest = training.shape[1]
@@ -167,12 +173,6 @@ def readouts(training: np.ndarray, evaluation: np.ndarray, cosine: bool) -> Iter
                 yield length, f"evaluation, {stages}", evaluation[:, length // EVERY - 1, chosen].sum(axis=1)
 
 
-def varied(subject: Subject, change: Mapping[str, Any]) -> tuple[Protocol, bool]:
-    """The reduced protocol with a change, and whether its learning rate falls."""
-    fields = {key: value for key, value in change.items() if key != "cosine"}
-    return replace(subject.protocol("reduced"), **{"iterations": LONGEST, **fields}), "cosine" in change
-
-
 def name(change: Mapping[str, Any]) -> str:
     """A variation in words."""
     return ", ".join(f"{key} {value}" for key, value in change.items()).replace("cosine True", "cosine") or "as it is"
@@ -183,9 +183,10 @@ def explore(subject: Subject, count: int, workers: int) -> list[dict[str, Any]]:
     ids, qualities = subject.draw(count + SKIPPED)
     ids, qualities = ids[:count], qualities[:count]
     changes = VARIATIONS[subject.space]
+    protocols = [(vary(subject, change), "cosine" in change) for change in changes]
     rows = []
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        jobs = [pool.submit(train_all, subject, *varied(subject, change), ids) for change in changes]
+        jobs = [pool.submit(train_all, subject, protocol, cosine, ids) for protocol, cosine in protocols]
         for change, job in zip(tqdm(changes, subject.space), jobs, strict=True):
             seconds, training, evaluation = job.result()
             for length, readout, losses in readouts(training, evaluation, "cosine" in change):

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from stages.support.truth import Truth
 from tqdm import tqdm
 
 from gennas import spaces
@@ -25,7 +26,6 @@ from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
 from stages.report.summary import markdown_table
 from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
 from stages.support import artifacts
-from stages.support.truth import Truth
 from stages.support.workers import Workers
 
 TOP = 15  # the best 0.1 % of 15,625 cells
@@ -36,7 +36,7 @@ STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
     """The cell that one search finds with a study's budget, its rank and regret, and the seconds it took."""
     subject = SUBJECTS["nasbench201"]
-    benchmark, space = subject.truth(), spaces.load(subject.space)
+    benchmark, space = subject.ground_truth(), spaces.load(subject.space)
     known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
     truth = Truth(dict(known), artifacts.target(benchmark, subject.target))
     params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))

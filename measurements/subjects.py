@@ -1,4 +1,4 @@
-"""What is measured, and where it is written down: spaces with a truth, their protocols, the machine, the pages."""
+"""What is measured, and where it is written down: spaces with ground truth, their protocols, the machine, the pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +29,7 @@ DOCS = FOLDER.parent / "docs"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is scored on which task, against which truth; its protocols are names in a params.yaml."""
+    """What is scored on which task, against which ground truth; its protocols are names in a params.yaml."""
 
     space: str
     sources: list[str]
@@ -43,15 +42,14 @@ class Subject:
     def protocol(self, which: str) -> Protocol:
         """The `reduced` or the `paper` protocol."""
         path, name = getattr(self, which)
-        protocols: dict[str, dict[str, Any]] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"]
-        return Protocol.from_section(protocols[name])
+        return Protocol.from_section(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["protocols"][name])
 
     def scorer(self, protocol: Protocol, seed: int = SEED) -> Scorer:
         """The regression proxy, as the pipeline would make it."""
         images = unlabelled(self.images, download.POOL, 32, rng(seed, self.space, "images"))
         return Scorer("regression", self.space, protocol, images, seed, 0, {"task": load_task(self.task)})
 
-    def truth(self) -> pa.Table:
+    def ground_truth(self) -> pa.Table:
         """The architectures whose target is known."""
         table = download.read_benchmark(self.space, self.sources)
         return table.filter(pc.is_valid(table[self.target]))
@@ -61,7 +59,7 @@ class Subject:
 
         No study evaluates them but that of the whole space.
         """
-        known = self.truth()
+        known = self.ground_truth()
         ids, labelled = known["architecture"].to_pylist(), known["labelled"].to_pylist()
         drawn = sample.draw(ids, labelled, 20, SEED).filter(pc.field("role") == "evaluate")["architecture"]
         quality = artifacts.target(known, self.target).quality(known[self.target].to_numpy())

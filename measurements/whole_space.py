@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     args = parser.parse_args()
     subject, where = SUBJECTS["nasbench201"], machine(prepare())
-    benchmark = subject.truth()
+    benchmark = subject.ground_truth()
     if args.architectures:
         rows = rng(SEED, "whole space").choice(len(benchmark), args.architectures, replace=False)
         benchmark = benchmark.take(rows)

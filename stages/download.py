@@ -62,9 +62,7 @@ def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=artifacts.IMAGES)
 
 
-def download(
-    benchmark: Path, images: Path, space: str, sources: list[str], image_kind: str, seed: int
-) -> None:
+def download(benchmark: Path, images: Path, space: str, sources: list[str], image_kind: str, seed: int) -> None:
     """Fetch the ground truth from its sources, and draw the pool of unlabelled images."""
     table = read_benchmark(space, sources)
     logger.info("%d architectures, targets: %s", len(table), ", ".join(artifacts.targets(table)))

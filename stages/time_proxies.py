@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any
 
 from gennas import spaces
-from gennas.errors import InputError
 from gennas.devices import processor
+from gennas.errors import InputError
 from stages.support import artifacts
 from stages.support.command import logger, run
 from stages.support.inputs import read_images, read_sample
@@ -69,7 +69,7 @@ def time_proxies(
     architectures: Path, images: Path, tasks: list[Path], costs: Path, space: str, proxies: dict[str, Any],
     task_of: dict[str, str], seed: int,
 ) -> None:  # fmt: skip
-    """Time what a job is given of each proxy, by name; `task_of` names the file among `tasks` of those that have one."""
+    """Time what a job is given of each proxy, by name; `task_of` names the file of its task, one of `tasks`."""
     missing = set(task_of.values()) - set(map(str, tasks))
     if missing:
         raise InputError(f"--files: tasks: {min(missing)} is not among them; name it")

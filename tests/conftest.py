@@ -9,10 +9,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import settings
 
 from workflow.study import prepare
@@ -29,8 +32,36 @@ RESULTS = Path("results", SPACE)
 #: What time_proxies measured, which no two runs do alike, and what shows it.
 MEASURED = [RESULTS / name for name in ("costs.parquet", "report.html", "figures/cost.svg")]
 SHARDS = f"results/{SPACE}/scores/*/shard-*.parquet"
-#: Whether comparisons with a benchmark's files are made with all of their entries, not only with some.
+#: Whether the tests marked `full` run, too.
 FULL = os.environ.get("GENNAS_FULL") == "1"
+
+
+#: Spaces that stand for all in the quick set: one of each kind of network, and of each reader of ids.
+VARIED_SPACES = {"nasbench101", "nasbench201", "nasbench_nlp", "nds_darts", "nds_resnext_a"}
+
+
+def varied(names: Iterable[str]) -> list[ParameterSet]:
+    """Spaces as parameters of an expensive test; but for `VARIED_SPACES`, marked `full`."""
+    return [pytest.param(name, marks=[] if name in VARIED_SPACES else pytest.mark.full) for name in names]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `full`; put the tests that need the toy study last, for it takes a minute to run.
+
+    But one of them comes first, so that it is made from the beginning, while the other workers do without it.
+    """
+    for item in items:
+        if item.get_closest_marker("full") and not FULL:
+            item.add_marker(pytest.mark.skip(reason="set GENNAS_FULL=1"))
+    items.sort(key=needs_toy_study)
+    first = next((item for item in items if needs_toy_study(item)), None)
+    if first:
+        items.remove(first)
+        items.insert(0, first)
+
+
+def needs_toy_study(item: pytest.Item) -> bool:
+    return "finished" in getattr(item, "fixturenames", ()) and not any(item.iter_markers("skip"))
 
 
 @dataclass(frozen=True)
@@ -100,8 +131,10 @@ class Study:
 
     def snakemake_would_run(self) -> set[str]:
         """The stages, downstream ones included, that `snakemake -n` lists."""
-        jobs = re.findall(r"^([a-z_]+) +\d+$", self.snakemake("-n", "--quiet", "rules"), re.MULTILINE)
-        return {job.removesuffix("_shard") for job in jobs} - {"all", "total"}
+        last_table = self.snakemake("-n", "--quiet", "rules").rpartition("Job stats:")[2]
+        table = last_table.rpartition("\ntotal")[0]  # a rule may be called so, too
+        jobs = re.findall(r"^([a-z_]+) +\d+$", table, re.MULTILINE)
+        return {re.sub("_(shard|part)$", "", job) for job in jobs} - {"all"}
 
     def dvc_calls_stale(self) -> set[str]:
         """The stages that `dvc status` lists: those with a change of their own."""
@@ -111,10 +144,15 @@ class Study:
     def nothing_to_do(self) -> bool:
         return not self.snakemake_would_run() and not self.dvc_calls_stale()
 
-    def copy(self, folder: Path) -> Study:
+    def copy(self, folder: Path) -> Self:
         """A copy with the same modification times."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Study(folder)
+        return type(self)(folder)
+
+    def reset(self, original: Study) -> None:
+        """Become a copy of another study once more."""
+        shutil.rmtree(self.folder)
+        original.copy(self.folder)
 
 
 def new_study(folder: Path, params: Path = TOY) -> Study:
@@ -127,21 +165,75 @@ def new_study(folder: Path, params: Path = TOY) -> Study:
     return study
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """The toy study after one `snakemake`, shared by all of pytest-xdist's workers. Not to be changed."""
-    if "GENNAS_DEV_STUDY" in os.environ:
-        return Study(Path(os.environ["GENNAS_DEV_STUDY"]))
+class Feather(Study):
+    """A copy of tests/feather: a workflow of shell commands behind the same bridge, which takes a second or two."""
+
+    def environment(self) -> dict[str, str]:
+        """What the bridge imports from the project is found there."""
+        return {**super().environment(), "PYTHONPATH": str(PROJECT)}
+
+
+def new_feather(folder: Path) -> Feather:
+    """The feather workflow in a new repository, with nothing run."""
+    shutil.copytree(PROJECT / "tests" / "feather", folder)
+    for name in ("workflow/bridge", "workflow/profiles"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".dvc").mkdir()
+    shutil.copy2(PROJECT / ".dvc" / "config", folder / ".dvc")
+    (folder / ".gitignore").write_text(
+        ".snakemake/\n__pycache__/\nlogs/\nscratch/\n/results/**\n!/results/total.json\n"
+    )
+    feather = Feather(folder)
+    feather.succeed("git", "init", "--quiet")
+    feather.commit()
+    return feather
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills once per session, for all of pytest-xdist's workers."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    study, done = Study(shared / "finished"), shared / "finished.done"
-    with (shared / "finished.lock").open("w") as lock:
+    folder, done = shared / name, shared / f"{name}.done"
+    folder.parent.mkdir(exist_ok=True)
+    with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            new_study(study.folder).snakemake()
+            make(folder)
             done.touch()
-    return study
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The toy study after one `snakemake`. Not to be changed."""
+    if "GENNAS_DEV_STUDY" in os.environ:
+        return Study(Path(os.environ["GENNAS_DEV_STUDY"]))
+    return Study(once(tmp_path_factory, "finished", lambda folder: new_study(folder).snakemake()))
+
+
+@pytest.fixture(scope="session")
+def finished_feather(tmp_path_factory: pytest.TempPathFactory) -> Feather:
+    """The feather workflow after one `snakemake`. Not to be changed."""
+    return Feather(once(tmp_path_factory, "feather/finished", lambda folder: new_feather(folder).snakemake()))
+
+
+@pytest.fixture
+def feather(finished_feather: Feather, tmp_path: Path) -> Feather:
+    """A copy of the finished feather workflow."""
+    return finished_feather.copy(tmp_path / "study")
+
+
+@pytest.fixture(scope="module")
+def own_feather(finished_feather: Feather, tmp_path_factory: pytest.TempPathFactory) -> Feather:
+    """A copy of the finished feather workflow, for tests that leave no trace."""
+    return finished_feather.copy(tmp_path_factory.mktemp("copy") / "study")
+
+
+@pytest.fixture
+def fresh_feather(tmp_path: Path) -> Feather:
+    """The feather workflow before its first run."""
+    return new_feather(tmp_path / "study")
 
 
 @pytest.fixture
@@ -154,6 +246,12 @@ def study(finished: Study, tmp_path: Path) -> Study:
 def fresh(tmp_path: Path) -> Study:
     """The toy study before its first run."""
     return new_study(tmp_path / "study")
+
+
+@pytest.fixture(scope="session", params=[False, pytest.param(True, marks=pytest.mark.full)], ids=["some", "every"])
+def every(request: pytest.FixtureRequest) -> bool:
+    """Whether a comparison with a benchmark's files is made with every one of their entries, not only with some."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

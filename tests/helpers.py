@@ -1,10 +1,15 @@
 """What the tests of several spaces do with a network, and of several stages with a search's answer."""
 
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from gennas.files import tfrecord
+from gennas.targets import ACCURACY, Target
 from stages.support import artifacts
 
 
@@ -22,10 +27,25 @@ def train_one_step(network: nn.Module, inputs: Tensor) -> dict[str, Tensor | Non
 def write_answer(path: Path, architecture: str, **said: float) -> None:
     """A best.json."""
     judged = {"value": 90.0, "regret": 1.0, "rank": 3, "benchmark_size": 10, "evaluations": 6, "finalists": 2, **said}
-    artifacts.write_json({"architecture": architecture, "target": "cifar10_accuracy_percent", **judged}, path)
+    answer = {"architecture": architecture, "target": "cifar10_accuracy_percent", "unit": "%"}
+    artifacts.write_json({**answer, **judged}, path)
+
+
+def with_target(
+    table: pa.Table, name: str, values: Sequence[float | None], target: Target = ACCURACY, nullable: bool = True
+) -> pa.Table:
+    """A benchmark's table with one more target."""
+    field = artifacts.target_field(name, target).with_nullable(nullable)
+    return table.append_column(field, pa.array(values, pa.float64()))
 
 
 def outputs(network: nn.Module, inputs: Tensor) -> list[Tensor]:
     """The features of a network of images, or the one output of a recurrent one."""
     found = network(inputs)
     return found if isinstance(found, list) else [found]
+
+
+def record(data: bytes) -> bytes:
+    """The bytes of a record in a file."""
+    length = struct.pack("<Q", len(data))
+    return b"".join(part + struct.pack("<I", tfrecord.checksum(part)) for part in (length, data))

@@ -20,7 +20,7 @@ from gennas.errors import InputError
 from gennas.files.documents import read_json
 from stages.report import summary
 from stages.support import artifacts
-from workflow.locks import locked
+from workflow.bridge.locks import locked
 
 PROJECT = Path(__file__).parent.parent
 STUDIES, RUNS = PROJECT / "studies", PROJECT / "runs"

@@ -1,7 +1,7 @@
 """Make plainnet.csv: train every architecture of PlainNet on scikit-learn's digits, and test it.
 
-`PYTHONPATH=. python docs/example/measure.py`, four minutes on a CPU, with the module in place as
-gennas/spaces/plainnet.py. Mean test accuracy of three seeds.
+`PYTHONPATH=. python docs/example/measure.py`, four minutes on a CPU, with the folder plainnet in
+gennas/spaces/. Mean test accuracy of three seeds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from gennas import spaces
 from gennas.devices import prepare
 from gennas.training import classification as classifier
-from stages.support.cli import track
+from stages.support.command import track
 
 EPOCHS, SEEDS = 3, 3
 DATA = {"dataset": "digits", "batch_size": 64, "validation_share": 0.2}

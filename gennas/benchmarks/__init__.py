@@ -14,16 +14,14 @@ An underscore and a hyphen in a source's name are the same.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from gennas import spaces
+from gennas import catalogue, spaces
+from gennas.catalogue import module_name
 from gennas.errors import InputError
 from gennas.targets import Target
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gennas.files.fetch import File, PackageFile
-
-FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -92,31 +88,16 @@ class Benchmark:
         return self.targets[target].quality(self.values(target))
 
 
-def module_name(source: str) -> str:
-    """The module of a source."""
-    return source.replace("-", "_")
-
-
-@cache
-def declared() -> dict[str, Mapping[str, Any]]:
-    """The declaration of every source, read without importing it."""
-    found = {}
-    for path in sorted(FOLDER.glob("[a-z]*.py")):
-        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "DECLARATION":
-                found[path.stem] = cast("Mapping[str, Any]", ast.literal_eval(statement.value))
-    return found
-
-
 def names(space: str | None = None) -> list[str]:
     """The sources, or those of a space."""
-    return [name for name, declaration in declared().items() if space in (None, *declaration["spaces"])]
+    every = catalogue.names("benchmarks")
+    return [name for name in every if space in (None, *catalogue.declaration("benchmarks", name)["spaces"])]
 
 
 def load_source(space: str, source: str) -> Source:
     """The module of a source of a space; an InputError lists the known ones."""
     check_sources(space, [source])
-    return cast(Source, import_module(f"{__name__}.{module_name(source)}"))
+    return cast(Source, catalogue.load_module("benchmarks", source))
 
 
 def check_sources(space: str, sources: Sequence[str]) -> None:

@@ -82,12 +82,11 @@ def files(suffix: str = "") -> dict[str, tuple[File, ...]]:
     return {space: (_file(name + suffix),) for space, name in _NAMES.items() if name + suffix in _HASHES}
 
 
-def read(space_name: str, path: Path, target: str) -> list[Trained]:
+def read(parse: Callable[[Any], Any], path: Path, target: str) -> list[Trained]:
     """In the order of the file.
 
     An accuracy is that of the best epoch, as in the paper, and the mean over its trainings where there are several.
     """
-    parse = parser(space_name)
     runs: dict[Any, list[tuple[float, int]]] = {}
     for index, entry in enumerate(_entries(path)):
         try:

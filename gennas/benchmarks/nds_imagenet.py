@@ -25,4 +25,4 @@ TARGETS = {"imagenet_accuracy_percent": ACCURACY}
 
 def read(space: str, paths: list[Path]) -> list[Trained]:
     """In the order of the file; the accuracy of the best epoch."""
-    return _nds.read(space, paths[0], *TARGETS)
+    return _nds.read(_nds.parser(space), paths[0], *TARGETS)

@@ -10,10 +10,15 @@ import numpy as np
 
 from gennas.errors import InputError
 
+#: Names of texts, and what a folder of one's own has to hold.
+DECLARATION = {
+    "labelled": {"descriptions": "scikit-learn's descriptions of its data sets"},
+    "folder": "a folder with train.txt, valid.txt and test.txt",
+}
 SIZE_LIMIT = 64 << 20  # bytes per file; more would not fit into a job's memory
 #: scikit-learn's descriptions of its data sets, split by lines, whatever the study's seed.
 DESCRIPTIONS, TEST_SHARE, SPLIT_SEED = "descriptions", 0.1, 0
-FOLDER = "a folder with train.txt, valid.txt and test.txt"
+FOLDER = DECLARATION["folder"]
 
 
 def read_texts(dataset: str, validation_share: float) -> dict[str, str]:

@@ -5,9 +5,10 @@ share and returns a function from architectures to their `Score`s, in order. Mod
 so that a new proxy makes no score of another one stale.
 
 `DECLARATION` says for which `families` the proxy is defined, whether it `trains` networks (its protocol then has
-iterations), whether it needs no protocol at all (`protocol: False`), whether it learns `labels`, and the JSON schema of
-each of its `options` in params.yaml, which `Context.options` holds. `taps` says which features of a network of one's
-own it reads, if it reads any: `stages`, `last` or `blocks`, see `gennas.adapt.taps`.
+iterations), whether it needs no protocol at all (`protocol: False`), whether it learns `labels`, the rooms of which it
+loads the module of a family (`per_family`), and the JSON schema of each of its `options` in params.yaml, which
+`Context.options` holds. `taps` says which features of a network of one's own it reads, if it reads any: `stages`,
+`last` or `blocks`, see `gennas.adapt.taps`.
 """
 
 from __future__ import annotations

@@ -23,16 +23,10 @@ from gennas.seeds import derive_seed
 DECLARATION = {
     "families": ["images", "sequences"],
     "trains": True,
+    "per_family": ["families", "regression"],
     "taps": "stages",
     "options": {
-        "task": {
-            "description": (
-                "What the networks learn: a published task by its name, a task file of your own by its path "
-                "(`tasks/mine.yaml`), or `searched` for the task that search_task finds."
-            ),
-            "type": "string",
-            "pattern": "[a-z][a-z0-9_]*|tasks/[A-Za-z0-9_-]+\\.yaml",
-        }
+        "task": {"$ref": "#/$defs/task"},
     },
 }
 

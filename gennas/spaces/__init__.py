@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from gennas import catalogue
 from gennas.errors import InputError
 from gennas.spaces.common.base import Space as Space
 from gennas.spaces.common.base import Vertex as Vertex
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FOLDER = Path(__file__).parent
-NAMES = tuple(sorted(file.parent.name for file in FOLDER.glob("[a-z]*/__init__.py") if file.parent.name != "common"))
+NAMES = tuple(catalogue.names("spaces"))
 
 
 def check_name(name: str) -> None:
@@ -33,7 +34,7 @@ def check_name(name: str) -> None:
 def load(name: str) -> Space:
     """The search space of a name; an InputError lists the known ones."""
     check_name(name)
-    module = import_module(f"{__name__}.{name}")
+    module = catalogue.load_module("spaces", name)
     return cast(Space, getattr(module, "SPACE", module))
 
 

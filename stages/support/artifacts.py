@@ -313,13 +313,10 @@ def _declaration(field: pa.Field) -> Target | str:
 
 
 def read_tables(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
-    """Tables one after the other; each key of their metadata holds what any of them says."""
+    """Tables one after the other, with the provenance of all."""
     tables = [read_parquet(path, schema) for path in paths]
-    merged: dict[bytes, dict[bytes, None]] = {}
-    for key, value in (item for table in tables for item in (table.schema.metadata or {}).items()):
-        merged.setdefault(key, {})[value] = None
-    table = pa.concat_tables(table.replace_schema_metadata() for table in tables)
-    return table.replace_schema_metadata({key: b", ".join(values) for key, values in merged.items()})
+    merged = pa.concat_tables(table.replace_schema_metadata() for table in tables)
+    return merged.replace_schema_metadata(merged_metadata(tables))
 
 
 def made_with(table: pa.Table) -> dict[str, str]:

@@ -3,7 +3,7 @@
 A stage is a typed function. Its parameters of type `Path` or `list[Path]` are files, all others are values. Every rule
 calls it alike, with two JSON objects:
 
-    python -m stages.sample --files '{"benchmark": ...}' --values '{"label": 20, ...}' --log FILE
+    python -m stages.sample --files '{"benchmark": ...}' --values '{"label": 20, ...}' --workers 1 --log FILE
 
 By hand, each parameter is a flag, too: `python -m stages.sample --benchmark FILE --label 20`. Bad input ends in one
 line and exit code 1; a traceback is a bug, and logged.
@@ -79,18 +79,27 @@ def module_name() -> str:
 
 
 def add_options(parser: argparse.ArgumentParser, function: Stage) -> None:
-    """The three options of every rule, and one for each parameter."""
+    """The options of every rule, and one for each parameter but `workers`, which says how and not what."""
     parser.add_argument("--files", metavar="JSON", help="all files, as one JSON object")
     parser.add_argument("--values", metavar="JSON", help="all values, as one JSON object")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log here (default: standard error)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes at once, if the stage can use them"
+    )
     for name, parameter in inspect.signature(function).parameters.items():
+        if name == "workers":
+            continue
         kind = typing.get_type_hints(function)[name]
         many = kind == list[Path]
         needed = "" if parameter.default is parameter.empty else f" (default: {parameter.default})"
         parser.add_argument(
             f"--{name.replace('_', '-')}", dest=f"own_{name}", nargs="*" if many else None,
-            metavar="FILE" if is_file(kind) else type_name(kind), help=f"{type_name(kind)}{needed}",
+            metavar=METAVARS.get(kind, "JSON"), help=f"{type_name(kind)}{needed}",
         )  # fmt: skip
+
+
+#: How --help abbreviates a type.
+METAVARS = {Path: "FILE", list[Path]: "FILE", str: "TEXT", int: "N", float: "X"}
 
 
 def is_file(kind: Any) -> bool:
@@ -108,6 +117,7 @@ def arguments(function: Stage, named: Mapping[str, Any]) -> dict[str, Any]:
     kinds = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters
     given = {name: json_value(text, name) for name, text in own_flags(named, kinds).items()}
+    given |= {"workers": named["workers"]} if "workers" in parameters else {}
     for option, files in (("files", True), ("values", False)):
         for name, value in json_object(named[option], option).items():
             if name not in parameters or is_file(kinds[name]) != files:

@@ -34,9 +34,8 @@ def read_ground_truth(path: Path, target: str) -> GroundTruth:
     benchmark = artifacts.read_parquet(path, artifacts.BENCHMARK)
     declaration = artifacts.target(benchmark, target, path)
     known = benchmark.filter(pc.is_valid(benchmark[target]))
-    return GroundTruth(
-        dict(zip(known["architecture"].to_pylist(), known[target].to_pylist(), strict=True)), declaration
-    )
+    values = dict(zip(known["architecture"].to_pylist(), known[target].to_pylist(), strict=True))
+    return GroundTruth(values, declaration)
 
 
 def read_quality(path: Path, target: str) -> dict[str, float]:

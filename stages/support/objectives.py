@@ -19,14 +19,13 @@ import numpy as np
 from gennas import catalogue
 from gennas.aggregates import Labels
 from gennas.errors import InputError
-from gennas.regression.genes import load_task
-from gennas.scoring import BENCHMARK_NETWORK, Protocol, Score
+from gennas.scoring import Score
 from gennas.searches.base import Scores
 from gennas.searches.halving import Halving
 from gennas.stats import rank_among
 from stages.support import scores as tables
 from stages.support.inputs import read_images, read_quality
-from stages.support.workers import Scorer, Workers
+from stages.support.workers import Scorer, Workers, make_scorer
 
 
 class Objective:
@@ -161,12 +160,9 @@ class Sources:
 
     def scorer(self, given: Mapping[str, Any], repetition: int) -> Scorer:
         """A repetition of a proxy."""
-        protocol = Protocol.from_section(given["protocol"]) if "protocol" in given else BENCHMARK_NETWORK
-        declared = catalogue.declaration("proxies", given["kind"])["options"]
-        options = {name: value for name, value in given.items() if name in declared}
-        if "task" in options:
-            options["task"] = load_task(options["task"])
-        return Scorer(given["kind"], self.space, protocol, self.pictures, self.seed, repetition, options)
+        values = {key: value for key, value in given.items() if key != "task"}
+        task = Path(given["task"]) if "task" in given else None
+        return make_scorer(values, self.space, self.pictures, self.seed, repetition, task)
 
     def make(
         self, given: Mapping[str, Any], workers: Workers, repetition: int = 0, halving: Halving | None = None

@@ -50,9 +50,11 @@ def aggregates(section: Section, by: str | Sequence[str]) -> list[Mapping[str, A
     return [section["aggregate"][name] for name in names(by) if name in section["aggregate"]]
 
 
-def fits(section: Section, by: str | Sequence[str]) -> list[Mapping[str, Any]]:
-    """Those of them that learn labels."""
-    return [one for one in aggregates(section, by) if learns_labels(one)]
+def needs(section: Section, by: str | Sequence[str]) -> set[str]:
+    """What a job reads that scores by those named: `benchmark`, `images`, `scores` of the evaluated sample."""
+    own = aggregates(section, by)
+    read = {"benchmark"} if BENCHMARK in names(by) or any(map(learns_labels, own)) else set()
+    return read | ({"images"} if proxies(section, by) else set()) | ({"scores"} if own else set())
 
 
 def learns_labels(aggregate: Mapping[str, Any]) -> bool:
@@ -69,9 +71,11 @@ def specifications(
 ) -> Iterator[dict[str, Any]]:
     """Each objective; `protocol` is another one than a proxy's own, `task_file` finds the file of a task."""
 
-    def given(name: str) -> dict[str, Any]:
+    def given(name: str, other: str | None = None) -> dict[str, Any]:
         task = section["train_proxy"]["proxies"][name].get("task")
         values = job_parameters(section["train_proxy"], name, protocols)
+        if other and "protocol" in values:
+            values["protocol"] = protocols[other]
         return {**values, "task": task_file(task)} if task else values
 
     for name in names(by):
@@ -81,4 +85,4 @@ def specifications(
             members = {member: given(member) for member in aggregate["members"]}
             yield {"aggregate": aggregate["kind"], "labels": learns_labels(aggregate), "members": members}
         else:
-            yield {"proxy": {**given(name), "protocol": protocols[protocol]} if protocol else given(name)}
+            yield {"proxy": given(name, protocol)}

@@ -29,13 +29,15 @@ import torch
 import yaml
 from conftest import PROJECT, new_study
 
-from gennas import spaces
+from gennas import benchmarks, spaces
+from gennas.benchmarks import analog_nasbench, nasbench_nlp
+from gennas.benchmarks import nasbench201 as tables
 from gennas.data import images as datasets
 from gennas.errors import InputError
 from gennas.files import documents, pickles
 from gennas.files import fetch as sources
 from gennas.files.fetch import File, PackageFile
-from gennas.spaces import nasbench201, nasbench_nlp
+from gennas.spaces import nasbench201
 from stages import download, retrain
 from stages.support import artifacts, params
 
@@ -182,8 +184,8 @@ def places(name: str) -> dict[str, dict[str, Any]]:
         "a proxy": section("train_proxy", proxies={name: {"kind": "flops", "seeds": 1}}),
         "a proxy's kind": section("train_proxy", proxies={"mine": {"kind": name, "seeds": 1}}),
         "a task": section("search_architecture", task=f"tasks/{name}.yaml"),
-        "a target": study(nasbench201={**space, "target": f"{name}_percent"}),
-        "a source": section("download", source=f"{name}:"),
+        "a target": study(nasbench201={**space, "target": name}),
+        "a source": section("download", sources=[f"{name}:"]),
         "a data set": section("retrain", dataset=name),
     }
 
@@ -270,7 +272,7 @@ PICKLES = {
 @pytest.mark.parametrize("harm", PICKLES)
 def test_a_pickle_does_no_harm(tmp_path, monkeypatch, harm):
     monkeypatch.chdir(tmp_path)
-    allowed = {("analognasbench.data", "Architecture"): nasbench201._Record} | datasets.CIFAR10_GLOBALS
+    allowed = {("analognasbench.data", "Architecture"): analog_nasbench._Record} | datasets.CIFAR10_GLOBALS
     start = time.monotonic()
     try:
         loaded = pickles.load(io.BytesIO(PICKLES[harm]), allowed, "table.bin")
@@ -279,12 +281,12 @@ def test_a_pickle_does_no_harm(tmp_path, monkeypatch, harm):
     else:
         assert type(loaded) is datasets._PickledBytes  # the array is never made
     assert time.monotonic() - start < SECONDS
-    assert not Path("evil").exists() and "value" not in vars(nasbench201._Record)
+    assert not Path("evil").exists() and "value" not in vars(analog_nasbench._Record)
 
 
 def test_only_stand_ins_that_cannot_be_changed_are_allowed():
     assert all(isinstance(stand_in, pickles.Sealed) for stand_in in datasets.CIFAR10_GLOBALS.values())
-    assert isinstance(nasbench201._Record, pickles.Sealed)
+    assert isinstance(analog_nasbench._Record, pickles.Sealed)
 
 
 def test_a_large_pickle_is_refused_before_it_is_read(monkeypatch):
@@ -382,7 +384,7 @@ def test_a_zip_archive_of_10_gb_of_zeros_is_stopped(tmp_path, monkeypatch, own_c
     path = zip_bomb(tmp_path / "mirror" / "logs.zip", "log_0.json", stated)
     assert path.stat().st_size < 60 << 20
     with pytest.raises(InputError, match=r"logs\.zip"), at_most(100):
-        nasbench_nlp.read("ptb", [path])
+        nasbench_nlp.read("nasbench_nlp", [path])
     monkeypatch.setenv("GENNAS_MIRROR", str(tmp_path / "mirror"))
     with pytest.raises(InputError, match=r"logs\.zip"), at_most(100):
         sources.fetch(File("a.json", None, sha256="0" * 64, member=("logs.zip", "log_0.json"), size_limit=1 << 20))
@@ -397,7 +399,7 @@ def test_names_in_a_zip_archive_are_no_paths(tmp_path, name):
         info.external_attr = 0o120777 << 16  # a link
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(InputError, match=r"logs\.zip: .* is no log of NAS-Bench-NLP"):
-        nasbench_nlp.read("ptb", [path])
+        nasbench_nlp.read("nasbench_nlp", [path])
     assert [*tmp_path.iterdir()] == [path]
 
 
@@ -406,7 +408,7 @@ def test_packings_that_may_take_gigabytes_to_undo_are_refused(tmp_path, packing)
     with zipfile.ZipFile(tmp_path / "logs.zip", "w", packing) as archive:
         archive.writestr("log.json", "{}")
     with pytest.raises(InputError, match=r"logs\.zip: .*packed in another way than deflate"):
-        nasbench_nlp.read("ptb", [tmp_path / "logs.zip"])
+        nasbench_nlp.read("nasbench_nlp", [tmp_path / "logs.zip"])
 
 
 # --- hashes and addresses ----------------------------------------------------------------------
@@ -414,22 +416,22 @@ def test_packings_that_may_take_gigabytes_to_undo_are_refused(tmp_path, packing)
 BENCHMARKS = [
     (name, source)
     for name in spaces.NAMES
-    for source, files in spaces.load(name).SOURCES.items()
-    if all(isinstance(file, File) for file in files)
+    for source in benchmarks.names(name)
+    if all(isinstance(file, File) for file in benchmarks.load_source(name, source).FILES[name])
 ]
 
 
 @pytest.mark.parametrize(("name", "source"), BENCHMARKS)
 def test_a_file_whose_hash_differs_is_never_parsed(tmp_path, monkeypatch, name, source):
     parsed = []
-    monkeypatch.setattr(download, "tabulate", lambda *arguments: parsed.append(arguments))
-    file = spaces.load(name).SOURCES[source][0]
+    monkeypatch.setattr(benchmarks, "read", lambda *arguments: parsed.append(arguments))
+    file = benchmarks.load_source(name, source).FILES[name][0]
     path = tmp_path / file.path
     path.parent.mkdir(parents=True)
     path.write_bytes(b"[]")
     monkeypatch.setenv("GENNAS_MIRROR", str(tmp_path))
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: its hash differs"):
-        download.read_benchmark(name, source)
+        download.read_benchmark(name, [source])
     assert parsed == []
 
 
@@ -448,17 +450,17 @@ def test_images_whose_hash_differs_are_never_parsed(tmp_path, monkeypatch, kind)
 
 
 def test_the_installed_table_is_the_expected_one_before_it_is_unpickled(tmp_path, monkeypatch):
-    (file,) = nasbench201.SOURCES["analog-nasbench"]
+    (file,) = analog_nasbench.FILES["nasbench201"]
     assert isinstance(file, PackageFile)
     other = PackageFile(file.distribution, file.version, file.path, "0" * 64)
-    monkeypatch.setitem(nasbench201.SOURCES, "analog-nasbench", (other,))
+    monkeypatch.setitem(analog_nasbench.FILES, "nasbench201", (other,))
     monkeypatch.setattr(pickles, "load", lambda *_: pytest.fail("unpickled"))
     with pytest.raises(InputError, match="its hash differs from the expected one; run: pip install analog-nasbench"):
-        download.read_benchmark("nasbench201", "analog-nasbench")
+        download.read_benchmark("nasbench201", ["analog-nasbench"])
 
 
 def test_every_address_is_https_and_none_comes_from_parameters():
-    files = [file for name, source in BENCHMARKS for file in spaces.load(name).SOURCES[source]]
+    files = [file for name, source in BENCHMARKS for file in benchmarks.load_source(name, source).FILES[name]]
     for file in [*files, datasets.CIFAR10, datasets.CIFAR10_SUBSET]:
         assert file.url is None or file.url.startswith("https://")
     code = "".join(path.read_text() for path in (PROJECT / "stages").rglob("*.py"))
@@ -510,18 +512,18 @@ def test_a_wrong_row_is_named(tmp_path, cells_of_201, row, complaint):
     path = tmp_path / "cifar100.json"
     path.write_text(json.dumps([row, *cells_of_201[1:]]))
     with pytest.raises(InputError, match=rf"cifar100\.json: .*{complaint}.*; get the file again"):
-        nasbench201.read("nasbench201", [path] * 3)
+        tables.read("nasbench201", [path] * 3)
 
 
 def test_the_second_table_is_named_when_it_lacks_a_cell(tmp_path, cells_of_201):
     paths = [tmp_path / name for name in ("cifar10valid.json", "cifar100.json", "tinyimagenet.json")]
     for path in paths:
         path.write_text(json.dumps(cells_of_201))
-    read = nasbench201.read("nasbench201", paths)
+    read = tables.read("nasbench201", paths)
     assert len(read) == 15625 and {len(trained.targets) for trained in read} == {3}
     paths[1].write_text(json.dumps(cells_of_201[1:]))
     with pytest.raises(InputError, match=r"cifar100\.json: 15624 architectures, not the 15625; get the file again"):
-        nasbench201.read("nasbench201", paths)
+        tables.read("nasbench201", paths)
 
 
 # --- the code itself ---------------------------------------------------------------------------
@@ -568,8 +570,8 @@ def test_untrusted_documents_are_read_in_one_place():
         ("gennas/files/documents.py", "json.loads"),
         ("gennas/files/documents.py", "yaml.load"),
         ("stages/search_task.py", "json.loads"),  # a task that this process wrote
-        ("workflow/records.py", "json.loads"),  # Snakemake's record of a job
-        ("workflow/checks.py", "yaml.safe_load"),  # dvc.yaml, a part of the code
+        ("workflow/bridge/records.py", "json.loads"),  # Snakemake's record of a job
+        ("workflow/bridge/records.py", "yaml.safe_load"),  # dvc.yaml, a part of the code
     }
 
 

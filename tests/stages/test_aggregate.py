@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gennas.stats import spearman
+from gennas.aggregates import fit
+from gennas.stats import relative_ranks, spearman
+from gennas.targets import ACCURACY
 from stages import aggregate
 from stages.support import artifacts
 
-TARGET = "x_percent"
+TARGET = "x_accuracy_percent"
 
 
 def score_rows(scores: dict[str, list[list[float]]], prefix: str = "e") -> list[dict]:
@@ -33,20 +35,20 @@ def combine(folder, params: dict, scores: dict, labelled: dict | None = None, qu
     artifacts.write_rows(score_rows(scores), artifacts.SCORES, folder / "scores.parquet")
     shards = []
     for proxy, row in (labelled or {}).items():
-        shards.append(str(folder / f"{proxy}.parquet"))
+        shards.append(folder / f"{proxy}.parquet")
         artifacts.write_rows(score_rows({proxy: [row]}, "l"), artifacts.SCORES, folder / f"{proxy}.parquet")
     known = [
         {"architecture": f"l{i}", "encoding": [0], "status": "ok", "parameters": None, "labelled": False}
         for i in range(len(quality))
     ]
-    benchmark = pa.Table.from_pylist(known, artifacts.BENCHMARK).append_column(TARGET, pa.array(quality, pa.float64()))
+    field = artifacts.target_field(TARGET, ACCURACY)
+    values = pa.array([50 + 10 * value for value in quality], pa.float64())
+    benchmark = pa.Table.from_pylist(known, artifacts.BENCHMARK).append_column(field, values)
     artifacts.write_parquet(benchmark, artifacts.BENCHMARK, folder / "benchmark.parquet")
-    words = [
-        "--params", json.dumps(params), "--target", json.dumps(TARGET), "--scores", folder / "scores.parquet",
-        "--labelled", *shards, "--benchmark", folder / "benchmark.parquet",
-        "--aggregates", folder / "aggregates.parquet", "--fits", folder / "fits.json",
-    ]  # fmt: skip
-    aggregate.main(aggregate.arguments().parse_args(list(map(str, words))))
+    aggregate.aggregate(
+        scores=folder / "scores.parquet", labelled=shards, benchmark=folder / "benchmark.parquet",
+        aggregates=folder / "aggregates.parquet", fits=folder / "fits.json", section=params, target=TARGET,
+    )  # fmt: skip
     rows = artifacts.read_parquet(folder / "aggregates.parquet", artifacts.SCORES).to_pylist()
     found: dict[str, list[float]] = {}
     for row in rows:
@@ -99,14 +101,12 @@ def test_what_is_left_out_is_not_learnt():
     """Noise predicts nothing, but a fit that has seen the quality of the left-out predicts it from so many features."""
     rng = np.random.default_rng(1)
     drawn = [(rng.random((12, 10)), rng.random(12)) for _ in range(5)]
-    seen = [spearman(aggregate.fit(*noise).predict(noise[0]), noise[1]) for noise in drawn]
-    assert np.nanmean([aggregate.cross_validated_rho(*noise) for noise in drawn]) < 0.1 < 0.4 < np.nanmean(seen)
+    seen = [spearman(fit.fit(*noise).predict(noise[0]), noise[1]) for noise in drawn]
+    assert np.nanmean([fit.cross_validated_rho(*noise) for noise in drawn]) < 0.1 < 0.4 < np.nanmean(seen)
 
 
 def test_every_order_of_architectures_gives_the_same_combination():
     values = np.array([[3.0, 1.0], [1.0, 2.0], [2.0, 2.0]])
     for order in product(range(3), repeat=3):
         if len(set(order)) == 3:
-            assert (
-                aggregate.relative_ranks(values[list(order)]) == aggregate.relative_ranks(values)[list(order)]
-            ).all()
+            assert (relative_ranks(values[list(order)]) == relative_ranks(values)[list(order)]).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from helpers import with_target
 
 from stages.support import artifacts
 
@@ -23,7 +24,7 @@ def architectures(path: Path, ids: list[str]) -> None:
 def write_benchmark(path: Path, ids: list[str]) -> None:
     rows = [{"architecture": a, "encoding": [0], "status": "ok", "labelled": False} for a in ids]
     table = pa.Table.from_pylist(rows, schema=artifacts.BENCHMARK)
-    artifacts.write_parquet(table.append_column("x_percent", [[50.0] * len(ids)]), artifacts.BENCHMARK, path)
+    artifacts.write_parquet(with_target(table, "x_percent", [50.0] * len(ids)), artifacts.BENCHMARK, path)
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_a_gpu_that_is_not_there_is_named(folder):
 
 def download(folder, source, images="noise", **environment):
     return stage(
-        "download", folder, "--space", "nasbench201", "--params", json.dumps({"source": source, "images": images}),
+        "download", folder, "--space", "nasbench201", "--params", json.dumps({"sources": [source], "images": images}),
         "--seed", 1, "--benchmark", folder / "out.parquet", "--images", folder / "out-images.parquet",
         **environment,
     )  # fmt: skip
@@ -121,7 +122,7 @@ def test_a_mirror_with_another_file_is_named(tmp_path):
 
 
 def test_an_unknown_source_lists_the_known_ones(tmp_path):
-    assert_refused(download(tmp_path, "rumour"), tmp_path, "rumour", "analog-nasbench")
+    assert_refused(download(tmp_path, "rumour"), tmp_path, "rumour", "analog_nasbench")
 
 
 OUTS = ("correlation", "proxy-correlation", "convergence", "plot", "metrics")

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import varied
 
 from gennas import spaces
+from gennas.benchmarks import Benchmark, Trained
 from gennas.regression import genes as tasks
 from gennas.seeds import rng
+from gennas.targets import ACCURACY, LOG_PERPLEXITY, Target
 from stages import (
     aggregate,
     correlate,
@@ -28,7 +31,7 @@ from stages import (
 from stages.support import artifacts
 
 TASKS = {"images": "tasks/single.yaml", "sequences": "tasks/nlp_dot.yaml"}
-TARGETS = {"images": "toy_accuracy_percent", "sequences": "toy_log_perplexity"}
+TARGETS = {"images": ("toy_accuracy", ACCURACY), "sequences": ("toy_loss", LOG_PERPLEXITY)}
 DATASETS = {"images": "digits", "sequences": "descriptions"}
 PROTOCOL = {
     "width": 0.05, "depth": 0.05, "batch_size": 2, "resolution": 8, "target_channels": 4, "iterations": 2,
@@ -54,14 +57,14 @@ PROXIES = {"parameters": {"kind": "parameters", "seeds": 1}, "regression": {"kin
 AGGREGATES = {"ranks": {"kind": "log_rank", "members": ["parameters", "regression"]}}
 
 
-def write_benchmark(name: str, target: str, folder: Path) -> None:
+def write_benchmark(name: str, target: str, declaration: Target, folder: Path) -> None:
     """Ten architectures of the space; what they reached is made up."""
     space, generator = spaces.load(name), np.random.default_rng(0)
-    drawn: dict[str, spaces.Trained] = {}
+    drawn: dict[str, Trained] = {}
     while len(drawn) < 10:
         architecture = space.random_architecture(generator)
-        drawn[space.to_id(architecture)] = spaces.Trained(architecture, {target: 4.0 + len(drawn)})
-    table = download.to_table(space, list(drawn.values()))
+        drawn[space.to_id(architecture)] = Trained(architecture, {target: 4.0 + len(drawn)})
+    table = download.to_table(Benchmark(name, ("toy",), {target: declaration}, {}, drawn))
     artifacts.write_parquet(table, artifacts.BENCHMARK, folder / "benchmark.parquet")
     images = download.image_pool("noise", rng(0))
     artifacts.write_parquet(images, artifacts.IMAGES, folder / "images.parquet")
@@ -78,15 +81,15 @@ def run(stage, *command: str, **options) -> None:
     args.function(args) if command else stage.main(args)
 
 
-@pytest.mark.parametrize("name", spaces.NAMES)
+@pytest.mark.parametrize("name", varied(spaces.NAMES))
 def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
-    family = spaces.family(spaces.load(name))
-    target, task = TARGETS[family], Path(TASKS[family])
+    family = spaces.load(name).FAMILY
+    (target, declaration), task = TARGETS[family], Path(TASKS[family])
 
     def at(path: str) -> Path:
         return tmp_path / path
 
-    write_benchmark(name, target, tmp_path)
+    write_benchmark(name, target, declaration, tmp_path)
     common = {"seed": 1, "benchmark": at("benchmark.parquet")}
     scoring = {"space": name, "images": at("images.parquet"), "protocols": {"toy": PROTOCOL}}
     run(sample, **common, label=3, target=target, architectures=at("architectures.parquet"))

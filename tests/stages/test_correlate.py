@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers import with_target
 from scipy.stats import spearmanr
 
-from gennas import stats
 from gennas.errors import InputError
+from gennas.stats import agreement
+from gennas.targets import ACCURACY, LOG_PERPLEXITY
 from stages import correlate
 from stages.support import artifacts
 from stages.support.ground_truth import GroundTruth
@@ -26,11 +28,11 @@ def tables():
             "status": ["ok"] * 12,
             "parameters": pa.nulls(12, pa.int64()),
             "labelled": [False] * 12,
-            "x_percent": np.arange(12.0),
-            "y_percent": -np.arange(12.0),
-            "z_log_perplexity": [None, None, math.inf, *np.linspace(6, 5, 9)],
         }
     )
+    benchmark = with_target(benchmark, "x", np.arange(12.0))
+    benchmark = with_target(benchmark, "y", -np.arange(12.0))
+    benchmark = with_target(benchmark, "z", [None, None, math.inf, *np.linspace(6, 5, 9)], LOG_PERPLEXITY)
     rows = [
         ("good", seed, i, a, float(i), "ok", [12.0 - i, -float(i)]) for seed in (0, 1) for i, a in enumerate(ids)
     ] + [("flat", 0, i, a, 1.0, "ok", []) for i, a in enumerate(ids)]
@@ -43,18 +45,18 @@ def test_correlations_per_seed_and_on_the_mean_for_every_target(tables):
     good = {(r["target"], r["seeds"]): r["spearman_rho"] for r in rows if r["proxy"] == "good"}
     assert good == {
         (target, seeds): pytest.approx(sign)
-        for target, sign in (("x_percent", 1), ("y_percent", -1), ("z_log_perplexity", 1))
+        for target, sign in (("x", 1), ("y", -1), ("z", 1))
         for seeds in ("0", "1", "mean")
     }
     assert {(r["target"], r["architectures"]) for r in rows} == {
-        ("x_percent", 12),
-        ("y_percent", 12),
-        ("z_log_perplexity", 10),  # a failed training ranks last; where nothing was measured, nothing is compared
+        ("x", 12),
+        ("y", 12),
+        ("z", 10),  # a failed training ranks last; where nothing was measured, nothing is compared
     }
 
 
 def test_a_proxy_that_tells_nothing_apart_has_no_rho(tables):
-    metrics = correlate.headline(correlate.correlations(*tables, seed=0), "x_percent")
+    metrics = correlate.headline(correlate.correlations(*tables, seed=0), "x")
     assert metrics["flat"]["spearman_rho"] is None
     assert metrics["good"]["spearman_rho"] == 1
 
@@ -78,7 +80,7 @@ def test_proxies_are_compared_in_pairs():
 
 
 def test_convergence_has_one_rho_per_iteration(tables):
-    rows = correlate.convergence(*tables, "x_percent")
+    rows = correlate.convergence(*tables, "x")
     assert [(r["proxy"], r["iteration"], round(r["spearman_rho"], 6)) for r in rows] == [
         ("good", 1, 1.0),
         ("good", 2, 1.0),
@@ -86,7 +88,7 @@ def test_convergence_has_one_rho_per_iteration(tables):
 
 
 def test_rank_and_regret_with_ties():
-    truth = GroundTruth({"a": 90.0, "b": 94.0, "c": 94.0, "d": 80.0}, "x_percent")
+    truth = GroundTruth({"a": 90.0, "b": 94.0, "c": 94.0, "d": 80.0}, ACCURACY)
     assert truth.of("b") == (94.0, 1, 0.0)
     assert truth.of("a") == (90.0, 3, 4.0)
     assert truth.of("d") == (80.0, 4, 14.0)
@@ -95,7 +97,7 @@ def test_rank_and_regret_with_ties():
 
 
 def test_less_perplexity_is_better():
-    truth = GroundTruth({"a": 4.5, "b": 4.25, "c": math.inf}, "x_log_perplexity")
+    truth = GroundTruth({"a": 4.5, "b": 4.25, "c": math.inf}, LOG_PERPLEXITY)
     assert truth.of("b") == (4.25, 1, 0.0)
     assert truth.of("a") == (4.5, 2, 0.25)
     assert truth.of("c") == (math.inf, 3, math.inf)
@@ -104,7 +106,7 @@ def test_less_perplexity_is_better():
 def test_failed_trainings_rank_last_and_keep_their_target():
     """Of five cells three failed: rho is over all five, and the primary target is not lost."""
     ids = [f"cell-{i}" for i in range(5)]
-    benchmark = pa.table({"architecture": ids, "text_log_perplexity": [4.0, 5.0, np.inf, np.inf, np.inf]})
-    quality = correlate.read_targets(benchmark, ids)["text_log_perplexity"]
+    benchmark = with_target(pa.table({"architecture": ids}), "text", [4.0, 5.0, np.inf, np.inf, np.inf], LOG_PERPLEXITY)
+    quality = correlate.read_targets(benchmark, ids)["text"]
     assert quality.tolist() == [-4.0, -5.0, -np.inf, -np.inf, -np.inf]
-    assert stats.agreement(np.array([5.0, 4.0, 3.0, 2.0, 1.0]), quality, 0)[2] == pytest.approx(0.894, abs=1e-3)
+    assert agreement(np.array([5.0, 4.0, 3.0, 2.0, 1.0]), quality, 0)[2] == pytest.approx(0.894, abs=1e-3)

@@ -14,13 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from helpers import write_answer
+from helpers import with_target, write_answer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from stages.support.truth import Truth
 
 from gennas.errors import InputError
 from gennas.files.documents import read_json
 from gennas.spaces import Vertex
+from gennas.targets import ACCURACY, LOG_PERPLEXITY
 from stages import report
 from stages.report import costs, figures
 from stages.report.figures import comparison, ranking, searches
@@ -69,7 +71,7 @@ def benchmark() -> pa.Table:
     ]
     table = pa.Table.from_pylist(rows, schema=artifacts.BENCHMARK)
     for name in (TARGET, "other_accuracy_percent"):
-        table = table.append_column(pa.field(name, pa.float64(), nullable=False), pa.array(ACCURACIES))
+        table = with_target(table, name, ACCURACIES, nullable=False)
     return table
 
 
@@ -380,9 +382,10 @@ def test_search_figure_keeps_seeds_apart() -> None:
 
 def test_a_failed_training_has_no_place_on_the_axis_of_truth() -> None:
     rows, styles = score_rows(), figures.proxy_styles(PROXIES)
-    truth = {architecture: 4.0 + i for i, architecture in enumerate(EVALUATED)} | {EVALUATED[0]: np.inf}
+    values = {architecture: 4.0 + i for i, architecture in enumerate(EVALUATED)} | {EVALUATED[0]: np.inf}
+    truth = Truth(values, LOG_PERPLEXITY)
     drawn, kept = (
-        figures.scatter(tabled(some), truth, "text_log_perplexity", dict.fromkeys(PROXIES, 0.5), styles)
+        figures.scatter(tabled(some), truth, dict.fromkeys(PROXIES, 0.5), styles)
         for some in (rows, [row for row in rows if row["architecture"] != EVALUATED[0]])
     )
     assert drawn == kept
@@ -392,18 +395,18 @@ def test_the_figure_of_a_whole_space_stays_small() -> None:
     """15,625 dots as SVG would be 1.5 MB, of each proxy."""
     ids = [str(i) for i in range(15_625)]
     scores = {"p": Scores(ids, np.arange(15_625.0)[None] % 97, [])}
-    truth = {a: float(a) % 89 for a in ids}
-    drawn = figures.scatter(scores, truth, TARGET, {"p": 0.5}, figures.proxy_styles(["p"]))
+    truth = Truth({a: float(a) % 89 for a in ids}, ACCURACY)
+    drawn = figures.scatter(scores, truth, {"p": 0.5}, figures.proxy_styles(["p"]))
     assert len(drawn) < 400_000 and drawn.count("<image") == 1
 
 
 def test_of_many_proxies_the_best_are_scattered() -> None:
     names = [f"p{i}" for i in range(figures.PANELS + 1)]
     scores = {name: Scores(EVALUATED, np.ones((1, len(EVALUATED))), []) for name in names}
-    truth, styles = dict.fromkeys(EVALUATED, 90.0), figures.proxy_styles(names)
+    truth, styles = Truth(dict.fromkeys(EVALUATED, 90.0), ACCURACY), figures.proxy_styles(names)
     rhos = {name: 0.5 for name in names}
     shown = {name: scores[name] for name in names[:-1]}
-    assert figures.scatter(scores, truth, TARGET, rhos, styles) == figures.scatter(shown, truth, TARGET, rhos, styles)
+    assert figures.scatter(scores, truth, rhos, styles) == figures.scatter(shown, truth, rhos, styles)
 
 
 def test_every_proxy_has_a_line_of_its_own() -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from conftest import PROJECT, RESULTS
+from conftest import PROJECT, Study, new_study
 
 PROFILES = {path.name: path / "config.yaml" for path in (PROJECT / "workflow" / "profiles").iterdir()}
 SLURM = "workflow/profiles/slurm"
@@ -19,26 +19,35 @@ def test_every_profile_keeps_what_the_bridge_relies_on(name):
     assert all(settings[key] is True for key in ("notemp", "nolock", "rerun-incomplete", "show-failed-logs"))
 
 
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory) -> Study:
+    """The toy study before its first run, for plans."""
+    return new_study(tmp_path_factory.mktemp("planned") / "study")
+
+
 @pytest.mark.parametrize("option", ["--profile", "--workflow-profile"])
-def test_slurm_plans_without_a_cluster(fresh, option):
-    output = fresh.snakemake(option, SLURM, "-n", "--quiet", "rules")
+def test_slurm_plans_without_a_cluster(planned, option):
+    output = planned.snakemake(option, SLURM, "-n", "--quiet", "rules")
     assert "train_proxy_shard          6" in output
 
 
-def test_the_options_that_the_slurm_profile_suggests_exist(fresh):
-    profile = fresh.path(SLURM) / "config.yaml"
-    suggested = re.sub(r"^# ((  )?[\w-]+:)", r"\1", profile.read_text(), flags=re.MULTILINE)
+def test_the_options_that_the_slurm_profile_suggests_exist(planned):
+    profile = planned.path("workflow/profiles/suggested") / "config.yaml"
+    profile.parent.mkdir()
+    suggested = re.sub(
+        r"^# ((  )?[\w-]+:)", r"\1", (planned.path(SLURM) / "config.yaml").read_text(), flags=re.MULTILINE
+    )
     settings = yaml.safe_load(suggested)
     assert settings["set-resources"]["retrain"] and settings["default-resources"] and settings["slurm-no-account"]
     profile.write_text(suggested)
-    fresh.snakemake("--profile", SLURM, "-n")
-    fresh.append(f"{SLURM}/config.yaml", "\nslurm-no-such-option: true")
-    assert fresh.run("snakemake", "--profile", SLURM, "-n")[0] != 0
+    planned.snakemake("--profile", str(profile.parent), "-n")
+    planned.append(profile, "\nslurm-no-such-option: true")
+    assert planned.run("snakemake", "--profile", str(profile.parent), "-n")[0] != 0
 
 
-def test_a_job_on_a_node_does_not_check_what_the_login_node_has_checked(study):
+def test_a_job_on_a_node_does_not_check_what_the_login_node_has_checked(feather):
     """A submitted job is a Snakemake of its own, for one job; results/ is in motion around it."""
-    study.append(RESULTS / "retrain" / "history.parquet", "damage")
-    job = ["--target-jobs", "correlate:space=nasbench201", "--mode", "remote", "--executor", "local"]
-    only = ["--allowed-rules", "correlate", "--force", "--no-hooks", "--cores", "1"]
-    assert "Finished jobid" in study.snakemake(*job, *only)
+    feather.append("results/total.txt", "damage")
+    job = ["--target-jobs", "square:group=a", "--mode", "remote", "--executor", "local"]
+    only = ["--allowed-rules", "square", "--force", "--no-hooks", "--cores", "1"]
+    assert "Finished jobid" in feather.snakemake(*job, *only)

@@ -1,4 +1,7 @@
-"""Results are computed once: other clones get them from a DVC remote, or from a cache that they share."""
+"""Results are computed once: other clones get them from a DVC remote, or from a cache that they share.
+
+What is shared does not matter: it is the feather workflow's.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from conftest import RESULTS, Study
+from conftest import Feather, Study
 from moto.server import ThreadedMotoServer
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -43,37 +46,37 @@ def s3(monkeypatch):
     server.stop()
 
 
-def clone(study: Study, folder: Path) -> Study:
+def clone(study: Feather, folder: Path) -> Feather:
     study.commit()
     study.succeed("git", "clone", "--quiet", str(study.folder), str(folder))
-    return Study(folder)
+    return type(study)(folder)
 
 
 def artifacts(study: Study) -> dict[str, bytes]:
-    """What DVC tracks: the shards are Snakemake's alone."""
-    return {name: content for name, content in study.results().items() if "/shard-" not in name}
+    """What DVC tracks: the parts are Snakemake's alone."""
+    return {name: content for name, content in study.results().items() if "/parts/" not in name}
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_what_one_clone_pushes_another_pulls_and_computes_nothing(study, tmp_path, kind, request):
-    request.getfixturevalue(kind).add_to(study)
-    study.succeed("dvc", "push", "--quiet", "--run-cache")
+def test_what_one_clone_pushes_another_pulls_and_computes_nothing(feather, tmp_path, kind, request):
+    request.getfixturevalue(kind).add_to(feather)
+    feather.succeed("dvc", "push", "--quiet", "--run-cache")
 
-    other = clone(study, tmp_path / "other")
+    other = clone(feather, tmp_path / "other")
     other.succeed("dvc", "pull", "--quiet")
     other.sync()
-    assert artifacts(other) == artifacts(study) and other.nothing_to_do()
+    assert artifacts(other) == artifacts(feather) and other.nothing_to_do()
 
 
-def test_clones_that_share_a_cache_compute_nothing_twice(study, tmp_path):
+def test_clones_that_share_a_cache_compute_nothing_twice(feather, tmp_path):
     cache = tmp_path / "cache"
-    study.path(".dvc/cache").rename(cache)
-    study.succeed("dvc", "cache", "dir", "--quiet", str(cache))
-    other = clone(study, tmp_path / "other")
+    feather.path(".dvc/cache").rename(cache)
+    feather.succeed("dvc", "cache", "dir", "--quiet", str(cache))
+    other = clone(feather, tmp_path / "other")
     other.succeed("dvc", "checkout", "--quiet")
     other.sync()
-    assert artifacts(other) == artifacts(study) and other.nothing_to_do()
+    assert artifacts(other) == artifacts(feather) and other.nothing_to_do()
     # What one clone does to its files leaves the cache alone.
-    other.path(RESULTS / "benchmark.parquet").write_bytes(b"mine alone")
+    other.path("results/a/numbers.txt").write_bytes(b"mine alone")
     other.succeed("dvc", "checkout", "--quiet", "--force")
-    assert artifacts(other) == artifacts(study)
+    assert artifacts(other) == artifacts(feather)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, RESULTS, Study
 
-pytestmark = pytest.mark.xdist_group("slurm")
+pytestmark = [pytest.mark.full, pytest.mark.xdist_group("slurm")]
 CLUSTER = PROJECT / "tests" / "slurm" / "cluster"
 PROFILE = "workflow/profiles/slurm"
 SHARD = RESULTS / "scores" / "single" / "shard-000000-000003.parquet"

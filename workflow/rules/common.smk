@@ -1,86 +1,102 @@
-"""What the rules share: the checked parameters, and helpers. No rules here."""
+"""What the rules share: the checked parameters, and helpers. No rules here.
 
-import atexit
+Every rule runs a function of a stage with one shell line, which only names the function. Its files (`files`) follow
+from the rule's inputs and outputs, its values (`values`) are what Snakemake tracks, and `code` is a hash of its source.
+"""
+
 import json
-import logging
-import os
-import sys
 
-sys.path.insert(0, str(Path(workflow.basedir).parent))
+from gennas import catalogue
+from stages.support import params as study_params, scorers
+from workflow import code
 
-from stages.support import params as study_params
-from gennas.errors import InputError
-from stages.support.protocols import WITHOUT_PROTOCOL, told
-from workflow import bridge, checks, code, locks
-
-
-def or_exit(function, *arguments):
-    """Call a function; bad input ends in one line."""
-    try:
-        return function(*arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-if config:
-    sys.exit("error: --config is invisible to DVC; edit params.yaml, or use `dvc exp run -S key=value`")
 PARAMS = or_exit(study_params.load)
-logging.raiseExceptions = False  # no tracebacks for lines that a full disk has no room for
-BRIDGE = bridge.Bridge(workflow.is_main_process)
-or_exit(BRIDGE.check)
-shell.prefix(locks.JOB_PREFIX)
 
 # The default profile's `cores` are this machine's, and would bound the threads of jobs that run elsewhere, too.
 if workflow.resource_settings.nodes is not None:  # `jobs`, of a cluster's profile
     workflow.global_resources["_cores"] = None
 
 SEED = PARAMS["base"]["seed"]
-PROTOCOLS = json.dumps(PARAMS["protocols"])
+PROTOCOLS = PARAMS["protocols"]
 SPACES = PARAMS["base"]["spaces"]
-#: Every hand-made task, used or not: dvc.yaml cannot follow the names in params.yaml.
-TASKS = sorted(map(str, Path("tasks").glob("*.yaml")))
-STAGES = [path.stem for path in Path(workflow.basedir, "rules").glob("*.smk") if path.stem != "common"]
+#: Every task file of one's own, used or not: dvc.yaml cannot follow the names in params.yaml.
+TASKS = sorted(str(path) for path in Path("tasks").glob("[!.]*.yaml") if path.is_file())
+#: What follows the name of a stage's function in every rule.
+JOB = " --files {params.files:q} --values {params.values:q} --workers {threads} --log {log:q}"
 
 
 wildcard_constraints:
     space="|".join(SPACES),
     proxy="[a-z][a-z0-9_]*",
+    search="[a-z][a-z0-9_]*",
+    role="found|random",
     first=r"\d+",
     last=r"\d+",
+    repetition=r"\d+",
 
 
-def values(*keys):
-    """A params function: the values under <space>.<keys>, as JSON, so that Snakemake tracks them."""
+def files(*names, **others):
+    """A params function: the named inputs and outputs of a rule as JSON, and others' paths with their wildcards.
+
+    Of some `names` only, where the others are there to be depended on. Snakemake does not track what is made of inputs
+    and outputs: it follows the files themselves.
+    """
+
+    def named(wildcards, input, output):
+        own = {name: path.format(**wildcards) for name, path in others.items()}
+        for name, paths in [*input.items(), *output.items()]:
+            if name in names or not names:
+                own[name] = paths if isinstance(paths, str) else list(map(str, paths))
+        return json.dumps(own)
+
+    return named
+
+
+def values(**what):
+    """A params function: values as JSON, which Snakemake tracks; a function among them is called with the wildcards."""
+
+    def named(wildcards):
+        found = {name: value(wildcards) if callable(value) else value for name, value in what.items()}
+        return json.dumps(found)
+
+    return named
+
+
+def of(*keys):
+    """A function of wildcards: the value under <space>.<keys> of params.yaml."""
 
     def lookup(wildcards):
         value = PARAMS[wildcards.space]
         for key in keys:
             value = value[key]
-        return json.dumps(value)
+        return value
 
     return lookup
 
 
+def wildcard(name, kind=str):
+    """A function of wildcards: one of them."""
+    return lambda wildcards: kind(getattr(wildcards, name))
+
+
+def room_code(stage):
+    """A params function: a hash of the code that dvc.yaml names for a stage."""
+    return lambda wildcards: code.of_rooms(stage, wildcards.space)
+
+
 def growing(amount):
-    """A resource of which a job that failed gets twice as much: want of it is the likeliest reason."""
+    """A resource of which a job that failed gets twice as much: the lack of it is the most likely reason."""
     return lambda wildcards, attempt: amount * attempt
 
 
-def scoring_code(stage):
-    """An input function: the code of a stage that scores with the regression proxy."""
-    return lambda wildcards: code.files(
-        stage, f"gennas/spaces/{wildcards.space}", "gennas/proxies/regression"
-    )
-
-
-def sources(space):
-    """The modules of the sources of a space's ground truth."""
-    return [f"gennas/benchmarks/{name.replace('-', '_')}" for name in PARAMS[space]["download"]["sources"]]
+def for_workers(wildcards, threads, attempt):
+    """Memory of a stage and its worker processes, in MB."""
+    return (1500 + 500 * threads) * attempt
 
 
 def task_file(task, space):
     """The file of a task named in params.yaml."""
-    return f"results/{space}/task_search/best_task.yaml" if task == "searched" else task
+    return study_params.task_file(task, space)
 
 
 def proxies(space):
@@ -93,26 +109,38 @@ def proxy(wildcards):
     return proxies(wildcards.space)[wildcards.proxy]
 
 
-def proxy_values(wildcards):
-    """What a shard is told, as JSON: not the task's path, whose content is an input."""
-    return json.dumps(told(PARAMS[wildcards.space]["train_proxy"], wildcards.proxy, PARAMS["protocols"]))
+def proxy_job(wildcards):
+    """What a shard is given of its proxy: not the task's path, whose content is an input."""
+    return scorers.job_parameters(PARAMS[wildcards.space]["train_proxy"], wildcards.proxy, PROTOCOLS)
+
+
+def proxy_jobs(wildcards):
+    """The same of every proxy, by name."""
+    section = PARAMS[wildcards.space]["train_proxy"]
+    return {name: scorers.job_parameters(section, name, PROTOCOLS) for name in section["proxies"]}
 
 
 def proxy_code(wildcards):
-    """A hash of the code of a shard: as thirty inputs of each of thousands, its files would double the time to plan."""
-    return code.digest(
-        "train_proxy", f"gennas/spaces/{wildcards.space}", f"gennas/proxies/{proxy(wildcards)['kind']}"
-    )
+    """A hash of the code of a shard alone, so that an edit of one proxy makes no other one's scores stale."""
+    return code.of_modules("train_proxy", *scoring_modules(wildcards.space, [proxy(wildcards)["kind"]]))
+
+
+def scoring_modules(space, kinds):
+    """The modules that scoring with some kinds of proxies imports by name."""
+    family = catalogue.declaration("spaces", space)["family"]
+    rooms = {room for kind in kinds for room in catalogue.declaration("proxies", kind).get("per_family", [])}
+    by_family = [f"gennas/{room}/{family}" for room in sorted(rooms)]
+    return [f"gennas/spaces/{space}", *(f"gennas/proxies/{kind}" for kind in sorted(kinds)), *by_family]
 
 
 def needs_gpu(wildcards):
     """Whether a shard has work for a GPU."""
-    return int(proxy(wildcards)["kind"] not in WITHOUT_PROTOCOL)
+    return int(scorers.needs_protocol(proxy(wildcards)["kind"]))
 
 
 def any_needs_gpu(wildcards):
     """Whether any proxy of a space has."""
-    return int(any(one["kind"] not in WITHOUT_PROTOCOL for one in proxies(wildcards.space).values()))
+    return int(any(scorers.needs_protocol(one["kind"]) for one in proxies(wildcards.space).values()))
 
 
 def proxy_task(wildcards):
@@ -120,26 +148,30 @@ def proxy_task(wildcards):
     return [task_file(task, wildcards.space) for task in [proxy(wildcards).get("task")] if task]
 
 
-def proxy_kinds():
-    """Every proxy's module, used or not, for the same reason as `TASKS`."""
-    return [f"gennas/proxies/{path.stem}" for path in sorted(Path("gennas/proxies").glob("[!_]*.py"))]
+def tasks_by_proxy(wildcards):
+    """The task file of each proxy that has one, by the proxy's name."""
+    return {
+        name: task_file(one["task"], wildcards.space)
+        for name, one in proxies(wildcards.space).items()
+        if "task" in one
+    }
 
 
-def proxy_tasks(space):
-    """Every task file, used or not."""
-    return [*TASKS, task_file("searched", space)]
+def named_tasks(wildcards):
+    """The task files of the proxies of a space, each once."""
+    return sorted(set(tasks_by_proxy(wildcards).values()))
 
 
-def hand_made_tasks(space):
-    """The task files of the proxies of a space that no search made."""
-    tasks = {section.get("task", "searched") for section in proxies(space).values()}
-    return sorted(tasks - {"searched"})
+def hand_made_tasks(wildcards):
+    """Those of them that no search made."""
+    searched = task_file("searched", wildcards.space)
+    return [task for task in named_tasks(wildcards) if task != searched]
 
 
 def texts(wildcards):
     """The files of the folder of texts that a recurrent network is trained on."""
     folder = Path(PARAMS[wildcards.space]["retrain"]["dataset"])
-    return sorted(str(path) for path in folder.glob("*") if path.is_file())
+    return sorted(str(path) for path in folder.glob("[!.]*") if path.is_file())
 
 
 def shards(wildcards):
@@ -154,47 +186,12 @@ def shards(wildcards):
 
 
 def labelled_shards(wildcards):
-    """The scores of the labelled architectures by the members of fits."""
-    fits = [one for one in PARAMS[wildcards.space]["aggregate"].values() if one["kind"] == "fit"]
-    members = sorted({member for one in fits for member in one["members"]})
-    return [f"results/{wildcards.space}/scores/{member}/shard-labelled.parquet" for member in members]
+    """The scores of the labelled architectures by the members of aggregates that learn from them."""
+    return labelled_scores(wildcards.space, PARAMS[wildcards.space]["aggregate"].values())
 
 
-def dvc_stages(jobs):
-    """The DVC stages of those jobs that are target rules."""
-    return {f"{job.rule.name}@{job.wildcards.space}" for job in jobs if job.rule.name in STAGES}
-
-
-def finished_stages():
-    """The DVC stages in the DAG that this run finished or found up to date."""
-    return dvc_stages(filter(workflow.dag.noneedrun_finished, workflow.dag.jobs))
-
-
-def check_declared():
-    """Refuse when a stage reads what dvc.yaml does not say, for one a task newly named in params.yaml."""
-    for job in workflow.dag.needrun_jobs():
-        for stage in dvc_stages([job]):
-            made = workflow.dag.dependencies[job].items()
-            own = {file for maker, files in made if maker.rule.name not in STAGES for file in files}
-            checks.check_declared(stage, set(job.input) - own)
-
-
-def name_failed_jobs():
-    """The last lines of a run that failed say which jobs did, after all that Snakemake says of them."""
-    for job in workflow.scheduler.failed:
-        print(f"error: {job.rule.name} failed; {', '.join(job.log)} says why", file=sys.stderr)
-
-
-def record_killed_run():
-    """Snakemake calls no hook when there is nothing to do; a run killed after its last job is recorded here."""
-    runs = workflow.executor_plugin and not workflow.dryrun
-    planned = workflow.dag is not None  # a DAG with nothing to do is false
-    if runs and planned and not len(workflow.dag):
-        try:
-            BRIDGE.record_rest(finished_stages())
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            os._exit(1)  # nothing else sets the exit code this late
-
-
-atexit.register(record_killed_run)
+def labelled_scores(space, aggregates):
+    """The same for some of the aggregates."""
+    learning = filter(scorers.learns_labels, aggregates)
+    members = sorted({member for one in learning for member in one["members"]})
+    return [f"results/{space}/scores/{member}/shard-labelled.parquet" for member in members]

@@ -1,15 +1,13 @@
-"""How well each proxy ranks the architectures.
+"""How well every proxy and aggregate ranks, and which proxies agree.
 
 Reads:  scores.parquet, aggregates.parquet, benchmark.parquet
-Writes: correlation.parquet, proxy_correlation.parquet, convergence.parquet, plots/convergence.csv, metrics.json
+Writes: correlation.parquet, proxy_correlation.parquet, convergence.parquet, metrics.json, plots/convergence.csv
 """
 
 
 rule correlate:
     input:
-        code=code.files("correlate"),
-        scores=rules.train_proxy.output.scores,
-        aggregates=rules.aggregate.output.aggregates,
+        score_tables=[rules.train_proxy.output.scores_table, rules.aggregate.output.aggregates],
         benchmark=rules.download.output.benchmark,
     output:
         correlation="results/{space}/correlation.parquet",
@@ -25,16 +23,14 @@ rule correlate:
         "../envs/gennas.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=60,
         gpu=0,
     params:
-        target=values("target"),
-        seed=SEED,
+        files=files(),
+        values=values(target=of("target"), seed=SEED),
+        code=room_code("correlate"),
     message:
-        "{wildcards.space}: correlate scores and accuracies"
+        "{wildcards.space}: compare scores and accuracies"
     shell:
-        "python -m stages.correlate --scores {input.scores:q} {input.aggregates:q} --benchmark {input.benchmark:q}"
-        " --target {params.target:q} --seed {params.seed} --correlation {output.correlation:q}"
-        " --proxy-correlation {output.proxy_correlation:q} --convergence {output.convergence:q}"
-        " --plot {output.plot:q} --metrics {output.metrics:q} --log {log:q}"
+        "python -m stages.correlate" + JOB

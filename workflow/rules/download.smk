@@ -1,16 +1,11 @@
 """Ground truth and unlabelled images.
 
-Reads:  the sources named in params.yaml, verified by hash, fetched with retries; joined by architecture
+Reads:  the sources named in params.yaml, verified by hash, fetched with retries
 Writes: benchmark.parquet (one row per architecture), images.parquet
 """
 
 
 rule download:
-    input:
-        code=lambda wildcards: code.files(
-            "download", f"gennas/spaces/{wildcards.space}", *sources(wildcards.space)
-        ),
-        sources=code.loaded_files("gennas/benchmarks"),
     output:
         benchmark="results/{space}/benchmark.parquet",
         images="results/{space}/images.parquet",
@@ -26,11 +21,15 @@ rule download:
         runtime=60,
         gpu=0,
     params:
-        values=values("download"),
-        seed=SEED,
+        files=files(),
+        values=values(
+            space=wildcard("space"),
+            sources=of("download", "sources"),
+            image_kind=of("download", "images"),
+            seed=SEED,
+        ),
+        code=room_code("download"),
     message:
         "{wildcards.space}: fetch ground truth and unlabelled images"
     shell:
-        "python -m stages.download --space {wildcards.space:q} --params {params.values:q}"
-        " --seed {params.seed} --benchmark {output.benchmark:q} --images {output.images:q}"
-        " --log {log:q}"
+        "python -m stages.download" + JOB

@@ -1,25 +1,43 @@
 """The found architecture, trained for real; beside a random one of the sample.
 
 Reads:  search/best.json, architectures.parquet, a labelled data set or texts
-Writes: retrain/history.parquet, retrain/metrics.json, retrain/weights.pt
-Steps:  a checkpoint after each epoch; a killed job resumes from it
+Writes: retrain/<role>/ for the roles found and random, then retrain/history.parquet, metrics.json, weights.pt
+Steps:  one job per role, so that another answer trains itself alone; a checkpoint after each epoch, from which a
+        killed job goes on
+
+What is in the roles' folders is Snakemake's alone, as the shards of train_proxy are.
 """
 
 
-rule retrain:
+def role_best(wildcards):
+    """best.json, for the role that it decides."""
+    return rules.finals.output.best.format(space=wildcards.space) if wildcards.role == "found" else []
+
+
+def roles(name):
+    """A file of each role's folder."""
+    return expand("results/{{space}}/retrain/{role}/{name}", role=["found", "random"], name=name)
+
+
+def training_code(wildcards):
+    """A hash of the code of one role's training."""
+    family = catalogue.declaration("families", catalogue.declaration("spaces", wildcards.space)["family"])
+    return code.of_modules("retrain", f"gennas/spaces/{wildcards.space}", f"gennas/training/{family['training']}")
+
+
+rule retrain_role:
     input:
-        code=lambda wildcards: code.files("retrain", f"gennas/spaces/{wildcards.space}"),
-        best=rules.search_architecture.output.best,
+        best=role_best,
         architectures=rules.sample.output.architectures,
         texts=texts,
     output:
-        history="results/{space}/retrain/history.parquet",
-        metrics="results/{space}/retrain/metrics.json",
-        weights="results/{space}/retrain/weights.pt",
+        history=temp("results/{space}/retrain/{role}/history.parquet"),
+        metrics=temp("results/{space}/retrain/{role}/metrics.json"),
+        weights=temp("results/{space}/retrain/{role}/weights.pt"),
     log:
-        "logs/{space}/retrain.log",
+        "logs/{space}/retrain/{role}.log",
     benchmark:
-        "logs/{space}/retrain.tsv"
+        "logs/{space}/retrain/{role}.tsv"
     priority: 10
     conda:
         "../envs/gennas.yaml"
@@ -29,13 +47,52 @@ rule retrain:
         runtime=growing(1440),
         gpu=1,
     params:
-        values=values("retrain"),
-        seed=SEED,
-        checkpoint="checkpoints/{space}/retrain.pt",
+        files=files(
+            "best",
+            "architectures",
+            "history",
+            "metrics",
+            "weights",
+            checkpoint="checkpoints/{space}/{role}.pt",
+        ),
+        values=values(space=wildcard("space"), role=wildcard("role"), params=of("retrain"), seed=SEED),
+        code=training_code,
     message:
-        "{wildcards.space}: train the found architecture for real (follow it in {log})"
+        "{wildcards.space}: train the {wildcards.role} architecture for real (follow it in {log})"
     shell:
-        "python -m stages.retrain --space {wildcards.space:q} --params {params.values:q}"
-        " --seed {params.seed} --best {input.best:q} --architectures {input.architectures:q}"
-        " --history {output.history:q} --metrics {output.metrics:q} --weights {output.weights:q}"
-        " --checkpoint {params.checkpoint:q} --log {log:q}"
+        "python -m stages.retrain unit" + JOB
+
+
+rule retrain:
+    input:
+        best=rules.finals.output.best,
+        architectures=rules.sample.output.architectures,
+        texts=texts,
+        histories=roles("history.parquet"),
+        results=roles("metrics.json"),
+        found_weights="results/{space}/retrain/found/weights.pt",
+        random_weights="results/{space}/retrain/random/weights.pt",
+    output:
+        history="results/{space}/retrain/history.parquet",
+        metrics="results/{space}/retrain/metrics.json",
+        weights="results/{space}/retrain/weights.pt",
+    log:
+        "logs/{space}/retrain.log",
+    benchmark:
+        "logs/{space}/retrain.tsv"
+    conda:
+        "../envs/gennas.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        files=files("histories", "results", "found_weights", "history", "metrics", "weights"),
+        values=values(),
+        section=values(retrain=of("retrain"), seed=SEED),  # of the roles, as DVC counts it
+        code=room_code("retrain"),
+    message:
+        "{wildcards.space}: gather the trainings"
+    shell:
+        "python -m stages.retrain gather" + JOB

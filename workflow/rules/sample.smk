@@ -7,7 +7,6 @@ Writes: architectures.parquet; how many are evaluated is decided by train_proxy'
 
 rule sample:
     input:
-        code=code.files("sample"),
         benchmark=rules.download.output.benchmark,
     output:
         architectures="results/{space}/architectures.parquet",
@@ -23,12 +22,10 @@ rule sample:
         runtime=10,
         gpu=0,
     params:
-        label=values("sample", "label"),
-        target=values("target"),
-        seed=SEED,
+        files=files(),
+        values=values(label=of("sample", "label"), target=of("target"), seed=SEED),
+        code=room_code("sample"),
     message:
         "{wildcards.space}: draw the architectures"
     shell:
-        "python -m stages.sample --benchmark {input.benchmark:q} --label {params.label}"
-        " --target {params.target:q}"
-        " --seed {params.seed} --architectures {output.architectures:q} --log {log:q}"
+        "python -m stages.sample" + JOB

@@ -9,8 +9,8 @@ One job on one machine, so that its numbers compare; nothing but the report is m
 
 rule time_proxies:
     input:
-        code=lambda wildcards: code.files("time_proxies", f"gennas/spaces/{wildcards.space}", *proxy_kinds()),
-        tasks=TASKS,
+        tasks=named_tasks,
+        own_tasks=TASKS,
         best_task=rules.search_task.output.best_task,
         architectures=rules.sample.output.architectures,
         images=rules.download.output.images,
@@ -28,12 +28,11 @@ rule time_proxies:
         runtime=growing(240),
         gpu=any_needs_gpu,
     params:
-        values=values("train_proxy"),
-        protocols=PROTOCOLS,
-        seed=SEED,
+        files=files("tasks", "architectures", "images", "costs"),
+        values=values(space=wildcard("space"), proxies=proxy_jobs, task_of=tasks_by_proxy, seed=SEED),
+        section=values(train_proxy=of("train_proxy"), protocols=PROTOCOLS),  # as DVC counts them
+        code=room_code("time_proxies"),
     message:
         "{wildcards.space}: measure what each proxy costs"
     shell:
-        "python -m stages.time_proxies --space {wildcards.space:q} --params {params.values:q}"
-        " --protocols {params.protocols:q} --seed {params.seed} --architectures {input.architectures:q}"
-        " --images {input.images:q} --best-task {input.best_task:q} --costs {output.costs:q} --log {log:q}"
+        "python -m stages.time_proxies" + JOB

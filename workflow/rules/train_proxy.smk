@@ -5,8 +5,8 @@ Writes: scores/<proxy>/shard-<first>-<last>.parquet, then all of them in scores.
 Steps:  one job per proxy and run of positions; a larger sample only adds jobs
 
 The shards are Snakemake's alone: DVC neither tracks nor removes them, so that a larger study costs
-only its new architectures through either door. `temp` says that scores.parquet is not stale for
-want of a shard; the profiles keep the files (`notemp`). Hence `train_proxy` itself declares all
+only its new architectures through either entry point. `temp` says that scores.parquet is not stale for
+lack of a shard; the profiles keep the files (`notemp`). Hence `train_proxy` itself declares all
 that its shards depend on.
 """
 
@@ -30,27 +30,33 @@ rule train_proxy_shard:
         runtime=growing(240),
         gpu=needs_gpu,
     params:
+        files=files(),
+        values=values(
+            space=wildcard("space"),
+            name=wildcard("proxy"),
+            proxy=proxy_job,
+            role="evaluate",
+            first=wildcard("first", int),
+            last=wildcard("last", int),
+            seed=SEED,
+        ),
         code=proxy_code,
-        values=proxy_values,
-        seed=SEED,
     message:
         "{wildcards.space}: score architectures {wildcards.first} to {wildcards.last} with {wildcards.proxy}"
     shell:
-        "python -m stages.train_proxy --log {log:q} shard --space {wildcards.space:q} --proxy {wildcards.proxy:q}"
-        " --params {params.values:q} --seed {params.seed} --architectures {input.architectures:q}"
-        " --images {input.images:q} --task {input.task:q}"
-        " --first {wildcards.first} --last {wildcards.last} --output {output.shard:q}"
+        "python -m stages.train_proxy shard" + JOB
 
 
 rule train_proxy:
     input:
-        code=lambda wildcards: code.files("train_proxy", f"gennas/spaces/{wildcards.space}", *proxy_kinds()),
-        tasks=lambda wildcards: proxy_tasks(wildcards.space),
+        tasks=named_tasks,
+        own_tasks=TASKS,
+        best_task=rules.search_task.output.best_task,
         architectures=rules.sample.output.architectures,
         images=rules.download.output.images,
         shards=shards,
     output:
-        scores="results/{space}/scores.parquet",
+        scores_table="results/{space}/scores.parquet",
     log:
         "logs/{space}/train_proxy.log",
     benchmark:
@@ -63,11 +69,13 @@ rule train_proxy:
         runtime=10,
         gpu=0,
     params:
-        evaluate=values("sample", "evaluate"),
-        values=values("train_proxy"),
-        protocols=PROTOCOLS,
-        seed=SEED,
+        files=files("shards", "scores_table"),
+        values=values(),
+        section=values(
+            evaluate=of("sample", "evaluate"), train_proxy=of("train_proxy"), protocols=PROTOCOLS, seed=SEED
+        ),  # of the shards, as DVC counts it
+        code=room_code("train_proxy"),
     message:
         "{wildcards.space}: gather the scores"
     shell:
-        "python -m stages.train_proxy --log {log:q} gather {input.shards:q} --output {output.scores:q}"
+        "python -m stages.train_proxy gather" + JOB

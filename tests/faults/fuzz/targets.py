@@ -31,12 +31,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gennas import spaces
+from gennas import benchmarks, spaces
+from gennas.benchmarks import analog_nasbench, nasbench101
 from gennas.data import images as datasets
 from gennas.errors import LONGEST, InputError
 from gennas.files import documents, pickles, tfrecord
 from gennas.files import fetch as sources
-from gennas.spaces import nasbench101, nasbench201
+from gennas.spaces.nasbench101.cell import OPERATIONS
 from gennas.training.language_model import read_text
 from stages import download
 from stages.support import artifacts, cli, params
@@ -85,7 +86,7 @@ def architecture_id(name: str, data: bytes) -> None:
     architecture = spaces.parse(space, text)
     assert space.to_id(architecture) == text
     assert all(-128 <= value <= 127 for value in space.encode(architecture))
-    space.diagram(architecture)
+    space.graph(architecture)
 
 
 def id_target(name: str) -> Target:
@@ -144,7 +145,7 @@ def benchmark(space: str, source: str, data: bytes, others: tuple[bytes, ...] = 
         for other, content in zip(rest, others, strict=True):
             other.write_bytes(content)
         try:
-            table = download.tabulate(module, source, [path, *rest])
+            table = download.to_table(benchmarks.read(space, source, [path, *rest]))
         finally:
             for other in rest:
                 other.unlink()
@@ -171,7 +172,7 @@ def records_file(data: bytes) -> None:
 def message(data: bytes) -> None:
     """The data as the protocol-buffer message of a record."""
     row = ["0" * 32, nasbench101.EPOCHS, "0100", "input,output", base64.b64encode(data).decode()]
-    benchmark("nasbench101", "official", record(json.dumps(row).encode()))
+    benchmark("nasbench101", "nasbench101", record(json.dumps(row).encode()))
 
 
 def zipped(data: bytes, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -204,7 +205,7 @@ def member(data: bytes) -> None:
 
 # --- pickles and images -----------------------------------------------------------------------
 
-ANALOG = {("analognasbench.data", name): nasbench201._Record for name in ("Architecture", "DriftMeasurement")}
+ANALOG = {("analognasbench.data", name): analog_nasbench._Record for name in ("Architecture", "DriftMeasurement")}
 
 
 def unpickled(data: bytes) -> None:
@@ -356,21 +357,21 @@ TARGETS: dict[str, Target] = {
         partial(benchmark, "nasbench201", "analog-nasbench"), (analog_pickle(),), PICKLE_WORDS
     ),
     "nasbench101-table": Target(
-        lambda data: benchmark("nasbench101", "gennas", data, (b"[]", b"[]")),
-        (table_101(),), (*JSON_WORDS, *nasbench101.OPERATIONS),
+        lambda data: benchmark("nasbench101", "gennas-nasbench101", data, (b"[]", b"[]")),
+        (table_101(),), (*JSON_WORDS, *OPERATIONS),
     ),
     "nasbench101-record": Target(
-        lambda data: benchmark("nasbench101", "official", record(data)), (json.dumps(ROW).encode(),), JSON_WORDS
+        lambda data: benchmark("nasbench101", "nasbench101", record(data)), (json.dumps(ROW).encode(),), JSON_WORDS
     ),
     "nasbench101-message": Target(message, (MESSAGE,)),
     "nasbench101-tfrecord": Target(records_file, (record(b"first") + record(b"second"),)),
-    "nds-cells": Target(partial(benchmark, "nds_darts", "cifar10"), (nds(cell_net("nds_darts")),), JSON_WORDS),
-    "nds-anynet": Target(partial(benchmark, "nds_resnext_a", "cifar10"), (nds(ANYNET),), JSON_WORDS),
+    "nds-cells": Target(partial(benchmark, "nds_darts", "nds-cifar10"), (nds(cell_net("nds_darts")),), JSON_WORDS),
+    "nds-anynet": Target(partial(benchmark, "nds_resnext_a", "nds-cifar10"), (nds(ANYNET),), JSON_WORDS),
     "nasbench_nlp-log": Target(
-        lambda data: benchmark("nasbench_nlp", "ptb", zipped(data, zipfile.ZIP_STORED)), (LOG,), JSON_WORDS
+        lambda data: benchmark("nasbench_nlp", "nasbench-nlp", zipped(data, zipfile.ZIP_STORED)), (LOG,), JSON_WORDS
     ),
     "nasbench_nlp-zip": Target(
-        partial(benchmark, "nasbench_nlp", "ptb"), (zipped(LOG), zipped(LOG, zipfile.ZIP_STORED))
+        partial(benchmark, "nasbench_nlp", "nasbench-nlp"), (zipped(LOG), zipped(LOG, zipfile.ZIP_STORED))
     ),
     "zip-member": Target(member, (zipped(b"{}"), zipped(b"{}", zipfile.ZIP_STORED))),
     "pickle": Target(unpickled, (analog_pickle(), batch_pickle()), PICKLE_WORDS),

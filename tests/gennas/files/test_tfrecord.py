@@ -4,17 +4,12 @@ import struct
 from contextlib import suppress
 
 import pytest
+from helpers import record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gennas.errors import InputError
 from gennas.files import tfrecord
-
-
-def record(data: bytes) -> bytes:
-    """The bytes of a record in a file."""
-    length = struct.pack("<Q", len(data))
-    return b"".join(part + struct.pack("<I", tfrecord.checksum(part)) for part in (length, data))
 
 
 def slow_crc32c(data: bytes) -> int:

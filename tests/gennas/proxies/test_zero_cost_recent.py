@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import varied
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -86,7 +87,7 @@ def test_nasi_of_a_linear_network_is_the_trace_norm_of_its_kernel():
 # --- features ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", varied(NAMES))
 def test_blocks_are_the_stem_and_what_the_stages_consist_of(name):
     space = spaces.load(name)
     backbone = space.build(space.random_architecture(np.random.default_rng(0)), 0.125, 0.4)

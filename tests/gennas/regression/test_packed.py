@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import varied
 from test_proxies import CONVOLUTIONS, NONE, SKIPS, SPACE, context, sequences
 from torch import nn
 
@@ -54,7 +55,7 @@ def test_packs_rank_as_one_by_one_training_does_at_the_reduced_protocol():
     assert spearman([s.score for s in scores_in_packs(ctx, architectures)], one) > 0.98
 
 
-@pytest.mark.parametrize("name", spaces.NAMES)
+@pytest.mark.parametrize("name", varied(spaces.NAMES))
 def test_every_space_can_be_trained_as_on_a_gpu(name):
     space = spaces.load(name)
     base = sequences() if name == "nasbench_nlp" else context()

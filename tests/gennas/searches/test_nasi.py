@@ -1,38 +1,39 @@
 """NASI's search: its supernet is every cell's network, its gradients the trace norm's, and it minds its bound."""
 
 import math
-from argparse import Namespace
 
 import numpy as np
 import pytest
 import torch
 
-from gennas.errors import InputError
 from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import CLASSES, draw_noise
+from gennas.scoring import Protocol
 from gennas.searches import nasi
+from gennas.searches.base import SearchContext
+from gennas.searches.candidates import OfSpace
 from gennas.spaces import nasbench201
+from gennas.spaces.nasbench201.cell import OPERATIONS
+from gennas.spaces.nasbench201.supernet import build as build_supernet
 from stages import search_architecture
-from stages.support import params
-from stages.support.truth import Truth
+from stages.support import artifacts
 
-PROTOCOL = {"width": 0.125, "depth": 0.2, "batch_size": 3, "resolution": 8}
-PARAMS = {"protocol": "toy", "steps": 3, "mu": 2.0, "nu": 10.0}
-CPU = torch.device("cpu")
+PROTOCOL = Protocol(0.125, 0.2, 3, 60, resolution=8)
+OPTIONS = {"steps": 3, "mu": 2.0, "nu": 10.0}
 
 
 def supernet():
     torch.manual_seed(0)
-    return nasbench201.supernet(PROTOCOL["width"], PROTOCOL["depth"])
+    return build_supernet(PROTOCOL.width, PROTOCOL.depth)
 
 
 def one_hot(architecture):
-    return torch.eye(len(nasbench201.OPERATIONS))[list(architecture)]
+    return torch.eye(len(OPERATIONS))[list(architecture)]
 
 
 def cut_out(whole, architecture):
     """The network of one cell, with the supernet's weights."""
-    network = nasbench201.build(architecture, PROTOCOL["width"], PROTOCOL["depth"])
+    network = nasbench201.build(architecture, PROTOCOL.width, PROTOCOL.depth)
     network.stem.load_state_dict(whole.stem.state_dict())
     network.reductions.load_state_dict(whole.reductions.state_dict())
     for stage, mixed_stage in zip(network.stages, whole.stages, strict=True):
@@ -79,8 +80,13 @@ def test_its_gradient_is_that_of_finite_differences():
         assert float(gradient[place]) == pytest.approx(float(difference), rel=1e-4)
 
 
-def answers(variant="nasi_fix", seed=0, **changes):
-    return list(nasi.search(variant, nasbench201, PROTOCOL, {**PARAMS, **changes}, seed, CPU))
+def answers(seed=0, **changes):
+    """What is drawn, its trace norm and the answer, at each step."""
+    context = SearchContext(
+        OfSpace(nasbench201), seed, {**OPTIONS, **changes}, protocol=PROTOCOL, device=torch.device("cpu"),
+        supernet=lambda: build_supernet(PROTOCOL.width, PROTOCOL.depth),
+    )  # fmt: skip
+    return list(nasi.search(context))
 
 
 def test_a_search_is_a_function_of_its_seed():
@@ -121,12 +127,12 @@ def test_the_answer_has_what_raises_the_trace_norm_up_to_nu(monkeypatch):
     [
         ([1e5, 0.0] + [6e4] * 20, True),  # above the mean, but not the median
         ([0.0, 1e5] + [3e4] * 20, False),  # below the mean, but above the least
-        ([0.0, math.inf] + [6e4] * 20, True),  # what is not finite is not met
+        ([0.0, math.inf] + [6e4] * 20, True),  # what is not finite does not count
         ([1e5, math.nan] + [3e4] * 20, False),
     ],
 )
-def test_the_adaptive_nu_is_the_mean_of_those_met(monkeypatch, bases, exceeds):
-    found = answer(monkeypatch, [LIKED] * 22, bases, variant="nasi_ada", mu=2.0)
+def test_the_adaptive_nu_is_the_mean_of_those_so_far(monkeypatch, bases, exceeds):
+    found = answer(monkeypatch, [LIKED] * 22, bases, nu="mean", mu=2.0)
     if exceeds:
         assert all(one != other for one, other in zip(found, LIKED, strict=True))
     else:
@@ -144,20 +150,18 @@ def test_a_gradient_that_is_not_finite_counts_for_nothing(monkeypatch):
     assert answer(monkeypatch, [LIKED, OTHER, LIKED], [0.0] * 3, scales, mu=0.0) == LIKED
 
 
-def test_the_stage_writes_every_step_of_both_variants():
-    truth = Truth(
-        {nasbench201.to_id(cell): float(i) for i, cell in enumerate(nasbench201.all_architectures())}, "x_percent"
-    )
-    args = Namespace(params={"seeds": 2, "nasi": PARAMS}, protocols={"toy": PROTOCOL}, seed=0)
-    rows = list(search_architecture.run_nasi(args, nasbench201, truth))
-    assert [(row["algorithm"], row["seed"], row["evaluation"]) for row in rows] == [
-        (variant, seed, step) for variant in nasi.VARIANTS for seed in range(2) for step in (1, 2, 3)
+def test_a_unit_has_a_row_for_each_step(tmp_path):
+    path = tmp_path / "unit.parquet"
+    protocol = {"width": 0.125, "depth": 0.2, "batch_size": 3, "time_limit": 60, "resolution": 8}
+    search_architecture.unit(
+        steps=path, benchmark=[], images=[], scores=[], labelled=[], space="nasbench201", name="bounded",
+        search={"kind": "nasi", **OPTIONS}, candidates="space", objectives=[], protocol=protocol,
+        target="any", seed=0, repetition=1,
+    )  # fmt: skip
+    rows = artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
+    assert [(row["search"], row["kind"], row["seed"], row["evaluation"]) for row in rows] == [
+        ("bounded", "nasi", 1, step) for step in (1, 2, 3)
     ]
-    cells = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()]
-    assert all(row["best_rank"] == len(cells) - cells.index(row["best_architecture"]) for row in rows)
-
-
-def test_a_space_without_a_supernet_is_refused_by_name(tmp_path):
-    section = {"search_architecture": {"nasi": PARAMS, "over": "space"}}
-    with pytest.raises(InputError, match=r"nasbench101\.search_architecture\.nasi.*nasbench201"):
-        params.check_nasi(section, tmp_path / "params.yaml", "nasbench101")
+    for row in rows:
+        assert len(row["scores"]) == 1 and row["queries"] == 0
+        assert nasbench201.from_id(row["architecture"]) and nasbench201.from_id(row["best_architecture"])

@@ -1,10 +1,7 @@
-"""NAS-Bench-101, against what its authors state and its files say."""
+"""NAS-Bench-101's cells and networks, against what its authors state."""
 
-import base64
 import hashlib
 import itertools
-import json
-import struct
 from collections import Counter
 
 import numpy as np
@@ -14,10 +11,11 @@ from conftest import FULL
 from helpers import train_one_step
 from hypothesis import given
 from hypothesis import strategies as st
-from test_tfrecord import record
 
-from gennas.errors import InputError
+from gennas.benchmarks import gennas_nasbench101
 from gennas.spaces import nasbench101 as space
+from gennas.spaces.nasbench101.cell import EDGES, MAX_EDGES, canonical
+from gennas.spaces.nasbench101.network import Cell, vertex_channels
 
 INCEPTION = "conv3x3-bn-relu~0|conv1x1-bn-relu~0|maxpool3x3~0|conv3x3-bn-relu~0|conv3x3-bn-relu~4|output~1+2+3+5"
 seeds = st.integers(0, 2**32 - 1)
@@ -90,11 +88,11 @@ def count(network):
 
 def all_graphs(vertices):
     """The edges of every canonical cell of so many vertices, whatever its operations."""
-    possible = [edge for edge in space.EDGES if edge[1] < vertices]
-    for size in range(1, space.MAX_EDGES + 1):
+    possible = [edge for edge in EDGES if edge[1] < vertices]
+    for size in range(1, MAX_EDGES + 1):
         for edges in itertools.combinations(possible, size):
             nothing_to_prune = len({s for s, _ in edges}) == len({t for _, t in edges}) == vertices - 1
-            if nothing_to_prune and space.canonical([0] * (vertices - 2), edges).edges == edges:
+            if nothing_to_prune and canonical([0] * (vertices - 2), edges).edges == edges:
                 yield edges
 
 
@@ -102,7 +100,7 @@ def all_cells(vertices):
     """Every canonical cell of so many vertices."""
     for edges in all_graphs(vertices):
         for operations in itertools.product(range(3), repeat=vertices - 2):
-            cell = space.canonical(operations, edges)
+            cell = canonical(operations, edges)
             if cell.operations == operations:
                 yield cell
 
@@ -137,7 +135,7 @@ def renumbered(architecture, rng):
 def test_isomorphic_cells_are_one_architecture(seed):
     rng = np.random.default_rng(seed)
     architecture = space.random_architecture(rng)
-    assert space.canonical(*renumbered(architecture, rng)) == architecture
+    assert canonical(*renumbered(architecture, rng)) == architecture
 
 
 @given(seed=seeds)
@@ -158,7 +156,7 @@ def test_two_cells_are_equal_exactly_when_their_hashes_are(seed):
     ],
 )
 def test_vertices_off_every_path_are_removed(operations, edges, pruned):
-    assert space.to_id(space.canonical(operations, edges)) == pruned
+    assert space.to_id(canonical(operations, edges)) == pruned
 
 
 @pytest.mark.parametrize(
@@ -166,13 +164,13 @@ def test_vertices_off_every_path_are_removed(operations, edges, pruned):
     [
         ([0, 0], [(0, 1), (2, 3)], "input is not connected to its output"),
         ([0] * 5, [], "input is not connected to its output"),
-        ([0] * 5, [*space.EDGES[:15], (5, 6)], "more than 7 vertices or 9 edges"),
+        ([0] * 5, [*EDGES[:15], (5, 6)], "more than 7 vertices or 9 edges"),
         ([0] * 6, [(v, v + 1) for v in range(7)], "more than 7 vertices or 9 edges"),
     ],
 )
 def test_cells_outside_the_space_are_refused(operations, edges, complaint):
     with pytest.raises(ValueError, match=complaint):
-        space.canonical(operations, edges)
+        canonical(operations, edges)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +236,7 @@ def counted(architecture, channels=128, cells=3):
     inputs = channels
     for width in (channels, 2 * channels, 4 * channels):
         for _ in range(cells):
-            widths = space.vertex_channels(architecture, inputs, width)
+            widths = vertex_channels(architecture, inputs, width)
             total += sum(inputs * widths[t] + 2 * widths[t] for s, t in architecture.edges if s == 0)
             total += sum(
                 (9, 1, 0)[op] * w * w + (op < 2) * 2 * w
@@ -261,12 +259,12 @@ def counted(architecture, channels=128, cells=3):
 )
 def test_channels_are_shared_as_in_the_benchmark(cell, outputs, channels):
     """The cases of the official code's own tests; the cell's input counts neither as source nor as target."""
-    assert space.vertex_channels(space.from_id(cell), 8, outputs) == channels
+    assert vertex_channels(space.from_id(cell), 8, outputs) == channels
 
 
 def test_a_cell_adds_truncates_and_concatenates():
     architecture = space.from_id("conv3x3-bn-relu~0|conv1x1-bn-relu~0+1|maxpool3x3~1|output~0+1+2+3")
-    cell = space.Cell(architecture, 4, 16).eval()
+    cell = Cell(architecture, 4, 16).eval()
     assert cell.channels == [4, 6, 5, 5, 16]
     x, project = torch.randn(2, 4, 6, 6), cell.projections
     first = cell.operations[0](project["1"](x))
@@ -304,50 +302,10 @@ def test_memory_format_changes_nothing():
         torch.testing.assert_close(feature, other)
 
 
-# --- the ground truth -----------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def trained(mirror):
-    return space.read("gennas", [mirror / file.path for file in space.SOURCES["gennas"]])
-
-
-def test_the_papers_cells_are_distinct_and_the_labelled_ones_apart(trained):
-    assert len({network.architecture for network in trained}) == len(trained) == 2500 + 20 + 500 - 5
-    assert Counter(tuple(network.targets) for network in trained) == {
-        ("cifar10_test_accuracy_percent",): 2500 + 20 - 5,
-        ("imagenet_accuracy_percent",): 500 - 5,
-        ("cifar10_test_accuracy_percent", "imagenet_accuracy_percent"): 5,
-    }
-    labelled = [network for network in trained if network.labelled]
-    assert len(labelled) == 20 and not any("imagenet_accuracy_percent" in network.targets for network in labelled)
-
-
-def test_accuracies_are_in_percent(trained):
-    first = trained[0]
-    assert space.to_id(first.architecture) == (
-        "maxpool3x3~0|conv1x1-bn-relu~0+1|maxpool3x3~0+2|conv3x3-bn-relu~3|conv1x1-bn-relu~4|output~1+5"
-    )
-    assert first.targets == {"cifar10_test_accuracy_percent": pytest.approx(90.79527)}
-
-
-def test_the_accuracies_are_of_the_test_set(trained):
-    """Runs that failed predict one class: 999 of 9,984 test images, but 949 of the validation images."""
-    accuracies = [network.targets.get("cifar10_test_accuracy_percent", 100) for network in trained]
-    assert [round(a * 99.84) for a in accuracies if a < 20] == [999] * 21
-
-
-def test_the_files_list_cells_in_our_order_of_vertices(mirror):
-    """It decides which vertices get a channel more, so the networks are those that were trained."""
-    for file in space.SOURCES["gennas"]:
-        for (matrix, names), _ in json.loads((mirror / file.path).read_text()):
-            architecture = space.from_matrix(matrix, names)
-            assert tuple(names[1:-1]) == tuple(space.OPERATIONS[op] for op in architecture.operations)
-            assert {(s, t) for s, row in enumerate(matrix) for t, bit in enumerate(row) if bit} == {*architecture.edges}
-
-
-def test_the_papers_networks_train_a_step(trained):
+def test_the_papers_networks_train_a_step(mirror):
     """Every parameter gets a gradient; with 13 channels, divided unevenly."""
+    files = gennas_nasbench101.FILES["nasbench101"]
+    trained = gennas_nasbench101.read("nasbench101", [mirror / file.path for file in files])
     chosen = trained if FULL else [trained[i] for i in np.random.default_rng(0).choice(len(trained), 25, replace=False)]
     for network in chosen:
         torch.manual_seed(0)
@@ -355,150 +313,3 @@ def test_the_papers_networks_train_a_step(trained):
         assert count(built) == counted(network.architecture, channels=13, cells=1)
         gradients = train_one_step(built, torch.randn(4, 3, 8, 8)).values()
         assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
-
-
-def cell_row(accuracy=0.9, names=("input", "output"), matrix=((0, 1), (0, 0))):
-    return [[matrix, names], accuracy]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{}x",
-        "[1, 2]",
-        "[" * 100_000,
-        "\xff",
-        json.dumps([cell_row(), cell_row()]),
-        json.dumps([cell_row(accuracy=None)]),
-        json.dumps([cell_row(accuracy=10**400)]),
-        json.dumps([cell_row(names=["input", "conv9x9", "output"])]),
-        json.dumps([cell_row(names=7)]),
-        json.dumps([cell_row(names=[])]),
-        json.dumps([cell_row(matrix=[[0, 1]])]),
-        json.dumps([cell_row(matrix=[[0, 0], [0, 0]])]),
-        json.dumps([cell_row(matrix=[[0, 1], [1, 0]])]),
-        json.dumps([cell_row(matrix=[[0, 2], [0, 0]])]),
-        json.dumps([cell_row(matrix="ab")]),
-    ],
-    ids=range(16),
-)
-def test_a_foreign_table_is_one_line_that_names_the_file(tmp_path, content):
-    path = tmp_path / "cells.json"
-    path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(
-        InputError, match=r"cells\.json: not (a table of NAS-Bench-101 cells|readable as JSON)"
-    ) as caught:
-        space.read("gennas", [path] * 3)
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
-
-
-# --- the benchmark's own file ---------------------------------------------------------------
-
-
-def field(number, value):
-    """A field of a message: a double, a varint, or a message."""
-    if isinstance(value, float):
-        return bytes([number << 3 | 1]) + struct.pack("<d", value)
-    if isinstance(value, int):
-        return bytes([number << 3]) + varint(value)
-    return bytes([number << 3 | 2]) + varint(len(value)) + value
-
-
-def varint(value):
-    rest, low = divmod(value, 128)
-    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
-
-
-def metrics(validation, test, parameters=8_555_530):
-    """A ModelMetrics message: before, halfway, after training."""
-    accuracies = ((0.1, 0.1), (0.5, 0.5), (validation, test))
-    evaluations = [
-        b"".join(field(n, x) for n, x in enumerate((54.0 * i, 1.0, 1.0, *pair), start=1))
-        for i, pair in enumerate(accuracies)
-    ]
-    return b"".join(field(1, evaluation) for evaluation in evaluations) + field(2, parameters) + field(3, 9.0)
-
-
-def run(architecture, message, epochs=108):
-    """A record as the benchmark writes it; its base64 has line ends."""
-    vertices = range(architecture.output + 1)
-    adjacency = "".join(str(int((s, t) in architecture.edges)) for s in vertices for t in vertices)
-    names = ",".join(["input", *(space.OPERATIONS[op] for op in architecture.operations), "output"])
-    row = ["0" * 32, epochs, adjacency, names, base64.encodebytes(message).decode()]
-    return record(json.dumps(row).encode())
-
-
-FIRST, SECOND = space.from_id(PUBLISHED[0][1]), space.from_id("output~0")
-
-
-def test_the_official_file_is_read_as_means_over_runs(tmp_path):
-    path = tmp_path / "nasbench.tfrecord"
-    path.write_bytes(
-        run(FIRST, metrics(0.924, 0.921))
-        + run(SECOND, metrics(0.5, 0.25, parameters=227_274))
-        + run(FIRST, metrics(0.3, 0.3), epochs=36)
-        + run(FIRST, metrics(0.926, 0.919))
-    )
-    first, second = space.read("official", [path])
-    assert first.architecture == FIRST and first.parameters == 8_555_530
-    assert first.targets == {
-        "cifar10_validation_accuracy_percent": pytest.approx(92.5),
-        "cifar10_test_accuracy_percent": pytest.approx(92.0),
-    }
-    assert second.architecture == SECOND and second.parameters == 227_274
-    assert second.targets["cifar10_test_accuracy_percent"] == 25
-
-
-@given(seed=seeds)
-def test_every_cell_is_read_from_the_official_file(tmp_path_factory, seed):
-    path = tmp_path_factory.getbasetemp() / "one.tfrecord"
-    architecture = space.random_architecture(np.random.default_rng(seed))
-    path.write_bytes(run(architecture, metrics(0.5, 0.5)))
-    assert [network.architecture for network in space.read("official", [path])] == [architecture]
-
-
-def foreign(*row):
-    return record(json.dumps(row).encode())
-
-
-MESSAGE = base64.b64encode(metrics(0.5, 0.5)).decode()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        record(b""),
-        record(b"\xff\xfe"),
-        record(b"[" * 4000),
-        record(b"7"),
-        foreign("hash", 108),
-        foreign("hash", 108, "0100", "input,output", "no base64!"),
-        foreign("hash", 108, "0100", "input,output", None),
-        foreign("hash", 108, "0100", "input,output", ""),
-        foreign("hash", 108, "0100", 7, MESSAGE),
-        foreign("hash", 108, "", "", MESSAGE),
-        foreign("hash", 108, "010", "input,output", MESSAGE),
-        foreign("hash", 108, "01x0", "input,output", MESSAGE),
-        foreign("hash", 108, "0000", "input,output", MESSAGE),
-        run(SECOND, metrics(0.5, 0.5)[:-20]),
-        run(SECOND, metrics(0.5, 0.5, parameters=2.5)),
-        run(SECOND, metrics(0.5, 0.5, parameters=2**60)),
-        run(SECOND, metrics(0.5, b"x")),
-    ],
-    ids=range(17),
-)
-def test_a_foreign_record_is_one_line_that_names_it(tmp_path, content):
-    path = tmp_path / "foreign.tfrecord"
-    path.write_bytes(run(FIRST, metrics(0.5, 0.5)) + content)
-    with pytest.raises(InputError, match=r"foreign\.tfrecord: record 2 is no NAS-Bench-101 run") as caught:
-        space.read("official", [path])
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
-
-
-@pytest.mark.parametrize("content", [b"", run(FIRST, metrics(0.5, 0.5), epochs=36)], ids=["empty", "other epochs"])
-def test_a_file_without_full_trainings_is_one_line(tmp_path, content):
-    path = tmp_path / "short.tfrecord"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="has no run of 108 epochs"):
-        space.read("official", [path])

@@ -1,20 +1,17 @@
 """NAS-Bench-NLP: canonical cells, the fast network against a plain one, and the logs."""
 
-import json
-import math
 import time
-import zipfile
 
 import numpy as np
 import pytest
 import torch
-from conftest import FULL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gennas.errors import InputError
 from gennas.spaces import nasbench_nlp
+from gennas.spaces.nasbench_nlp.canonical import ACTIVATIONS, canonical, h, to_graph
+from gennas.spaces.nasbench_nlp.cell import stays_zero
 
 TANH = "n0=linear(x,h0);n1=tanh(n0);h0=n1"
 LSTM = (
@@ -46,17 +43,17 @@ def test_the_canonical_form_knows_no_names_and_no_order(seed):
     """Nodes and states but the output's renamed and shuffled, inputs too where their order does not matter."""
     rng = np.random.default_rng(seed)
     cell = nasbench_nlp.random_architecture(rng)
-    graph, states = nasbench_nlp.to_graph(cell)
+    graph, states = to_graph(cell)
     names = {node: f"node {i}" for node, i in zip(graph, rng.permutation(100), strict=False)}
     count = len(states)
     others = [0, *(1 + rng.permutation(count - 1))]  # the new k-th state was the others[k]-th
-    names |= {nasbench_nlp.h(old): nasbench_nlp.h(new) for new, old in enumerate(others)} | {"x": "x"}
+    names |= {h(old): h(new) for new, old in enumerate(others)} | {"x": "x"}
     shuffled = {}
     for node in rng.permutation([*graph]):
         operation, inputs = graph[int(node)]
         order = range(len(inputs)) if operation == "blend" else rng.permutation(len(inputs))
         shuffled[names[int(node)]] = operation, [names[inputs[i]] for i in order]
-    assert nasbench_nlp.canonical(shuffled, [names[states[old]] for old in others]) == cell
+    assert canonical(shuffled, [names[states[old]] for old in others]) == cell
 
 
 def test_symmetric_cells_have_one_form_too():
@@ -64,10 +61,10 @@ def test_symmetric_cells_have_one_form_too():
     a, b = ("linear", ["x", ("h", 0)]), ("linear", ["x", ("h", 0)])
     graph = {"a": a, "b": b, "c": ("tanh", ["a"]), "d": ("tanh", ["b"])}
     graph |= {"e": ("prod", ["c", "b"]), "f": ("prod", ["d", "a"]), "g": ("sum", ["e", "f"])}
-    forms = {nasbench_nlp.canonical(dict(np.array([*graph.items()], dtype=object)[order]), ["g"]) for order in ORDERS}
+    forms = {canonical(dict(np.array([*graph.items()], dtype=object)[order]), ["g"]) for order in ORDERS}
     assert len(forms) == 1
     straight = graph | {"e": ("prod", ["c", "a"]), "f": ("prod", ["d", "b"])}
-    assert nasbench_nlp.canonical(straight, ["g"]) not in forms
+    assert canonical(straight, ["g"]) not in forms
 
 
 ORDERS = [np.random.default_rng(seed).permutation(7) for seed in range(20)]
@@ -75,7 +72,7 @@ ORDERS = [np.random.default_rng(seed).permutation(7) for seed in range(20)]
 
 def test_nodes_that_no_state_needs_are_dropped():
     graph = {0: ("linear", ["x", ("h", 0)]), 1: ("tanh", [0]), 2: ("sigm", [0])}
-    assert nasbench_nlp.to_id(nasbench_nlp.canonical(graph, [1])) == TANH
+    assert nasbench_nlp.to_id(canonical(graph, [1])) == TANH
 
 
 @pytest.mark.parametrize(
@@ -127,10 +124,10 @@ def test_the_generator_keeps_to_its_rules():
         first = 1 + len(cell.states)
         for operation, inputs in cell.nodes:
             read = {cell.nodes[i - first][0] for i in inputs if i >= first}
-            if operation in nasbench_nlp.ACTIVATIONS:
+            if operation in ACTIVATIONS:
                 assert read == {"linear"}
             elif operation == "linear":
-                assert read <= set(nasbench_nlp.ACTIVATIONS)
+                assert read <= set(ACTIVATIONS)
         assert all(not 1 <= i < first for node in cell.states for i in cell.nodes[node][1])
 
 
@@ -252,138 +249,4 @@ def test_random_cells_depend_on_their_weights():
         network(0.1 * torch.randn(8, 2, network.inputs)).square().sum().backward()
         assert any(p.grad.any() for p in network.parameters())
     zero = nasbench_nlp.from_id("n0=linear(x,h0);n1=prod(h0,n0);n2=prod(n0,n1);h0=n2")
-    assert nasbench_nlp.stays_zero(zero) and not nasbench_nlp.build(zero, 0.01)(torch.randn(8, 2, 4)).any()
-
-
-# --- the logs ----------------------------------------------------------------------------------
-
-GRU_LOG = {
-    "r": {"op": "linear", "input": ["x", "h_prev_0"]},
-    "r_act": {"op": "activation_sigm", "input": ["r"]},
-    "z": {"op": "linear", "input": ["h_prev_0", "x"]},
-    "z_act": {"op": "activation_sigm", "input": ["z"]},
-    "rh": {"op": "elementwise_prod", "input": ["r_act", "h_prev_0"]},
-    "h_tilde": {"op": "linear", "input": ["x", "rh"]},
-    "h_tilde_act": {"op": "activation_tanh", "input": ["h_tilde"]},
-    "h_new_0": {"op": "blend", "input": ["z_act", "h_prev_0", "h_tilde_act"]},
-}
-RENAMED = json.loads(json.dumps(GRU_LOG).replace('"rh"', '"node_7"'))
-
-
-def log(recipe=GRU_LOG, **changes):
-    losses = {"val_losses": [5.5, 4.5, 4.75], "test_losses": [5.0, 4.25, 4.0]}
-    return {"recepie": json.dumps(recipe), "num_params": 9172400, "status": "OK", **losses, **changes}
-
-
-def archive(path, *logs, folder="train_logs_single_run/"):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for number, content in enumerate(logs):
-            file.writestr(f"{folder}log_{number}.json", content if isinstance(content, str) else json.dumps(content))
-        file.writestr("__MACOSX/._log_0.json", b"\0")
-        file.writestr("README.md", "no log")
-    return path
-
-
-@pytest.mark.parametrize("folder", ["train_logs_single_run/", ""])
-def test_a_cell_that_was_trained_twice_has_its_mean(tmp_path, folder):
-    second = log(RENAMED, val_losses=[4.0], test_losses=[3.0])
-    path = archive(
-        tmp_path / "logs.zip", log(), second, log(status="loss is nan!", val_losses=[math.nan]), folder=folder
-    )
-    [trained] = nasbench_nlp.read("ptb", [path])
-    assert nasbench_nlp.to_id(trained.architecture) == GRU
-    assert (trained.status, trained.parameters) == ("ok", 9172400)
-    assert trained.targets == {
-        "ptb_log_perplexity": 4.25,
-        "ptb_finished_log_perplexity": 4.25,
-        "ptb_finished_test_log_perplexity": 3.5,
-    }
-
-
-def test_a_failed_training_is_infinitely_bad_and_keeps_its_status(tmp_path):
-    failed = log(status="loss is nan!", val_losses=[5.0, math.nan], test_losses=[])
-    [trained] = nasbench_nlp.read("ptb", [archive(tmp_path / "logs.zip", failed)])
-    assert trained.status == "loss is nan!"
-    assert trained.targets == {"ptb_log_perplexity": math.inf}
-
-
-def test_the_second_archive_is_of_wikitext2(tmp_path):
-    tanh = {"f": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": "activation_tanh", "input": ["f"]}}
-    first = archive(tmp_path / "ptb.zip", log())
-    second = archive(tmp_path / "wikitext2.zip", log(status="loss is nan!", num_params=1), log(tanh, num_params=1))
-    both, only = nasbench_nlp.read("ptb+wikitext2", [first, second])
-    assert both.targets["ptb_log_perplexity"] == 4.5 and both.targets["wikitext2_log_perplexity"] == math.inf
-    assert (both.status, both.parameters) == ("ok", 9172400)
-    assert {name.split("_")[0] for name in only.targets} == {"wikitext2"}
-    assert (only.status, only.parameters) == ("ok", None)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "[1]",
-        "[" * 60000,
-        "9" * 60000,
-        json.dumps(log(val_losses=[])),
-        json.dumps(log(val_losses=["low"])),
-        json.dumps(log(val_losses=[math.nan])),
-        json.dumps(log(num_params="many")),
-        json.dumps(log(num_params=math.inf)),
-        json.dumps({**log(), "recepie": "{}"}),
-        json.dumps({**log(), "recepie": '{"h_new_0": {"op": ["linear"], "input": ["x"]}}'}),
-        json.dumps(log({**GRU_LOG, "z": {"op": "linear", "input": ["z_act", "x"]}})),
-        json.dumps(log()) + " " * (1 << 16),
-    ],
-)
-def test_a_foreign_log_is_one_line_that_names_archive_and_log(tmp_path, content):
-    with pytest.raises(InputError, match=r"logs\.zip: .*log_1\.json") as caught:
-        nasbench_nlp.read("ptb", [archive(tmp_path / "logs.zip", log(), content)])
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-40], lambda b: b[:60] + b"\0" * 40 + b[100:]])
-def test_a_broken_archive_is_one_line(tmp_path, damage):
-    path = archive(tmp_path / "logs.zip", *[log(num_params=n) for n in range(20)])
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=r"logs\.zip: ") as caught:
-        nasbench_nlp.read("ptb", [path])
-    assert "\n" not in str(caught.value)
-
-
-def test_an_archive_without_logs_is_refused(tmp_path):
-    with pytest.raises(InputError, match="0 logs"):
-        nasbench_nlp.read("ptb", [archive(tmp_path / "logs.zip")])
-
-
-@pytest.fixture(scope="module")
-def trained(mirror, tmp_path_factory):
-    """All logs, or a twentieth of them."""
-    path = mirror / nasbench_nlp.SOURCES["ptb"][0].repacked.path
-    if not path.is_file():
-        pytest.skip(f"needs {path}")
-    if not FULL:
-        with zipfile.ZipFile(path) as whole:
-            some = [whole.read(member).decode() for member in whole.infolist()[::20]]
-        path = archive(tmp_path_factory.mktemp("logs") / "logs.zip", *some)
-    return nasbench_nlp.read("ptb", [path])
-
-
-def test_parameters_are_those_the_benchmark_states(trained):
-    """Besides the recurrent layers, the language model has 10,000 embeddings, tied to the decoder, and its biases."""
-    for entry in trained:
-        with torch.device("meta"):
-            network = nasbench_nlp.build(entry.architecture)
-        assert sum(p.numel() for p in network.parameters()) + 10_000 * (400 + 1) == entry.parameters
-
-
-def test_every_trained_cell_has_an_id_and_features_of_its_own(trained):
-    ids = [nasbench_nlp.to_id(entry.architecture) for entry in trained]
-    assert [nasbench_nlp.from_id(text) for text in ids] == [entry.architecture for entry in trained]
-    assert len({nasbench_nlp.encode(entry.architecture) for entry in trained}) == len(set(ids)) == len(trained)
-
-
-@pytest.mark.skipif(not FULL, reason="needs all logs: set GENNAS_FULL=1")
-def test_the_benchmark_has_12123_cells(trained):
-    assert len(trained) == 12_123
-    assert sum(entry.status == "ok" for entry in trained) == 9_461
+    assert stays_zero(zero) and not nasbench_nlp.build(zero, 0.01)(torch.randn(8, 2, 4)).any()

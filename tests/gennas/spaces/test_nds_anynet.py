@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gennas.spaces import Trained, nds_resnet, nds_resnext_a, nds_resnext_b
-from gennas.spaces.common.nds.anynet import AnyNetSpace, Architecture, Stage, convolution
+from gennas.benchmarks import Trained, nds_imagenet
+from gennas.benchmarks._nds import parse_anynet
+from gennas.spaces import nds_resnet, nds_resnext_a, nds_resnext_b
+from gennas.spaces.common.nds.anynet import AnyNetSpace, Architecture, Stage
+from gennas.spaces.common.nds.anynet_network import convolution
 
 RESNET, A, B = SPACES = nds_resnet.SPACE, nds_resnext_a.SPACE, nds_resnext_b.SPACE
 every_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
@@ -42,7 +45,7 @@ def architectures(space: AnyNetSpace) -> st.SearchStrategy[Architecture]:
 
 def published(mirror: Path, count: int) -> list[Trained]:
     """The trained networks of ResNeXt-A_in; unless FULL, only so many of them."""
-    trained = A.read("imagenet", [mirror / file.path for file in A.SOURCES["imagenet"]])
+    trained = nds_imagenet.read("nds_resnext_a", [mirror / file.path for file in nds_imagenet.FILES["nds_resnext_a"]])
     if FULL:
         return trained
     return [trained[index] for index in np.random.default_rng(0).permutation(len(trained))[:count]]
@@ -88,8 +91,8 @@ def test_parameters_are_those_that_the_file_states(mirror):
 
 def test_operations_are_those_that_the_file_states(mirror):
     """The column `flops`, which nothing else reads."""
-    (path,) = [mirror / file.path for file in A.SOURCES["imagenet"]]
-    stated = {A.parse(entry["net"]): entry["flops"] for entry in json.loads(path.read_text())}
+    (path,) = [mirror / file.path for file in nds_imagenet.FILES["nds_resnext_a"]]
+    stated = {parse_anynet(A, entry["net"]): entry["flops"] for entry in json.loads(path.read_text())}
     for trained in published(mirror, count=2):
         network = trained_network(A, trained.architecture, "imagenet")
         assert operations(network, side=224) == stated[trained.architecture]
@@ -214,9 +217,9 @@ def test_other_ids_are_value_errors(text):
 
 
 def test_an_entry_is_parsed_whatever_its_first_stage_says_of_a_bottleneck():
-    assert A.to_id(A.parse(NET)) == ID
-    assert A.to_id(A.parse(NET | {"bot_muls": [1.0, 0.25, 0.5, 0.25]})) == ID
-    assert A.to_id(A.parse(NET | {"ss": [1, 1, 2, 2]})) == ID
+    assert A.to_id(parse_anynet(A, NET)) == ID
+    assert A.to_id(parse_anynet(A, NET | {"bot_muls": [1.0, 0.25, 0.5, 0.25]})) == ID
+    assert A.to_id(parse_anynet(A, NET | {"ss": [1, 1, 2, 2]})) == ID
 
 
 @pytest.mark.parametrize(
@@ -241,15 +244,15 @@ def test_an_entry_is_parsed_whatever_its_first_stage_says_of_a_bottleneck():
 )
 def test_another_entry_is_a_value_error(change):
     with pytest.raises(ValueError):
-        A.parse(NET | change)
+        parse_anynet(A, NET | change)
     for net in (None, [], {}, "net"):
         with pytest.raises(ValueError):
-            A.parse(net)
+            parse_anynet(A, net)
 
 
 def test_a_resnet_entry_has_no_bottlenecks():
     net = NET | {"block_type": "res_basic_block", "bot_muls": [], "num_gs": [], "ss": [1, 1, 2, 2]}
-    assert RESNET.to_id(RESNET.parse(net)) == "stem=64;ds=2,2,2;ws=16,128,128"
+    assert RESNET.to_id(parse_anynet(RESNET, net)) == "stem=64;ds=2,2,2;ws=16,128,128"
 
 
 @pytest.mark.parametrize("space, size", [(RESNET, 1_259_712), (A, 11_390_625), (B, 52_734_375)])

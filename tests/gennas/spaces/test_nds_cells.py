@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gennas import spaces
-from gennas.spaces.common.nds.cells import OPERATIONS, output_nodes
-from gennas.spaces.common.nds.genotypes import DEPTHS, WIDTHS
+from gennas.benchmarks import nds_imagenet
+from gennas.benchmarks._nds import parse_cells
+from gennas.spaces.common.nds.cells import OPERATIONS
+from gennas.spaces.common.nds.genotypes import DEPTHS, WIDTHS, output_nodes
 
 NAMES = [name for name in spaces.NAMES if name.startswith("nds_") and hasattr(spaces.load(name), "operations")]
 every_space = pytest.mark.parametrize("space", [spaces.load(name) for name in NAMES], ids=NAMES)
@@ -56,7 +58,7 @@ def imagenet_parameters(space, architecture):
 def test_parameters_are_those_the_file_states(mirror, file, name):
     space = spaces.load(name)
     for entry in entries(mirror, file, subset=4):
-        assert imagenet_parameters(space, space.parse(entry["net"])) == entry["params"]
+        assert imagenet_parameters(space, parse_cells(space, entry["net"])) == entry["params"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_parameters_are_those_stated_for_one_network_of_the_other_spaces(name, a
 def test_architectures_of_the_file_have_ids_and_train_one_step(mirror, file, name):
     space = spaces.load(name)
     for entry in entries(mirror, file, subset=3):
-        architecture = space.parse(entry["net"])
+        architecture = parse_cells(space, entry["net"])
         assert space.from_id(space.to_id(architecture)) == architecture
         network = space.build(architecture, width=4 / architecture.width, depth=3 / architecture.depth)
         gradients = train_one_step(network, torch.randn(2, 3, 16, 16)).values()
@@ -107,7 +109,7 @@ def test_architectures_of_the_file_have_ids_and_train_one_step(mirror, file, nam
 @every_file
 def test_read_gives_every_architecture_of_the_file_once(mirror, file, name):
     space = spaces.load(name)
-    trained = space.read("imagenet", [mirror / "nds" / f"{file}.json"])
+    trained = nds_imagenet.read(name, [mirror / "nds" / f"{file}.json"])
     ids = [space.to_id(one.architecture) for one in trained]
     assert len(ids) == len(set(ids)) == {"DARTS_in": 121, "DARTS_fix-w-d_in": 499, "ENAS_in": 117}[file]
     assert len({space.encode(one.architecture) for one in trained}) == len(ids)
@@ -184,7 +186,7 @@ def network_of_file():
 
 def test_parse_refuses_a_network_it_does_not_understand():
     net = network_of_file()
-    assert ENAS.parse(net).depth == 20
+    assert parse_cells(ENAS, net).depth == 20
     for part, complaint in [
         ({"genotype": None}, "normal and reduction cells"),
         ({"width": None}, "not of the form"),
@@ -193,7 +195,7 @@ def test_parse_refuses_a_network_it_does_not_understand():
         ({"genotype": net["genotype"] | {"reduce_concat": [5, 6]}}, r"concatenates \[5, 6\]"),
     ]:
         with pytest.raises(ValueError, match=complaint):
-            ENAS.parse(net | part)
+            parse_cells(ENAS, net | part)
 
 
 @every_space

@@ -1,21 +1,19 @@
-"""One contract for every search space; what is particular to one follows below."""
+"""One contract for every search space."""
 
-from pathlib import Path
+import ast
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from conftest import PROJECT
 from helpers import train_one_step
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
 from gennas import spaces
 from gennas.errors import InputError
-from gennas.files.fetch import PackageFile
-from gennas.spaces import nasbench201
-from stages import download
-from stages.support import artifacts
 
 every_space = pytest.mark.parametrize("space", [spaces.load(name) for name in spaces.NAMES], ids=spaces.NAMES)
 seeds = st.integers(0, 2**32 - 1)
@@ -47,13 +45,13 @@ def test_encodings_are_of_one_length_and_tell_architectures_apart(space, seed):
 
 @every_space
 @given(seed=seeds)
-def test_diagrams_read_only_what_comes_before_and_tell_architectures_apart(space, seed):
+def test_graphs_read_only_what_comes_before_and_tell_architectures_apart(space, seed):
     rng = np.random.default_rng(seed)
     architecture = space.random_architecture(rng)
-    graphs = space.diagram(architecture)
+    graphs = space.graph(architecture)
     for vertices in graphs.values():
         assert all(source in range(position) for position, vertex in enumerate(vertices) for source in vertex.sources)
-    assert space.diagram(space.mutate(architecture, rng)) != graphs
+    assert space.graph(space.mutate(architecture, rng)) != graphs
 
 
 @every_space
@@ -78,12 +76,12 @@ def test_an_id_with_a_character_changed_is_refused_or_another_architecture(space
 
 
 def test_recurrent_cells_alone_read_sequences():
-    assert [name for name in spaces.NAMES if spaces.family(spaces.load(name)) == "sequences"] == ["nasbench_nlp"]
+    assert [name for name in spaces.NAMES if spaces.load(name).FAMILY == "sequences"] == ["nasbench_nlp"]
 
 
 def inputs(space, network):
     """A small batch: of images, or of sequences."""
-    return torch.randn(2, 3, 16, 16) if spaces.family(space) == "images" else torch.randn(4, 2, network.inputs)
+    return torch.randn(2, 3, 16, 16) if space.FAMILY == "images" else torch.randn(4, 2, network.inputs)
 
 
 @every_space
@@ -101,7 +99,7 @@ def test_networks_give_what_their_attributes_say(space):
     for _ in range(3):
         network = space.build(space.random_architecture(rng), width=0.1, depth=0.1)
         outputs = network(inputs(space, network))
-        if spaces.family(space) == "sequences":  # (T, B, features)
+        if space.FAMILY == "sequences":  # (T, B, features)
             assert outputs.shape == (4, 2, network.outputs)
             continue
         assert [f.shape[1] for f in outputs] == list(network.channels)
@@ -133,71 +131,50 @@ def test_width_and_depth_are_factors(space):
     assert size(0.25, 1.0) < size(1.0, 1.0) < size(1.0, 2.0)
 
 
-@every_space
-def test_every_source_can_be_fetched_from_a_public_address(space):
-    files = [file for files in space.SOURCES.values() for file in files]
-    assert files and all(isinstance(file, PackageFile) or file.url.startswith("https://") for file in files)
-
-
 def test_an_unknown_space_lists_the_known_ones():
     with pytest.raises(InputError, match=r"unknown search space 'imagenet'.*nasbench201"):
         spaces.load("imagenet")
 
 
-# --- NAS-Bench-201 ---------------------------------------------------------------------------
+@pytest.mark.parametrize("name", spaces.NAMES)
+def test_a_space_declares_in_a_literal_what_its_networks_read(name):
+    tree = ast.parse((spaces.FOLDER / name / "__init__.py").read_text())
+    (declared,) = [
+        ast.literal_eval(statement.value)
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "DECLARATION"
+    ]
+    assert declared == {"family": spaces.load(name).FAMILY}
 
 
-def test_nasbench201_has_15625_cells_of_distinct_ids():
-    cells = nasbench201.all_architectures()
-    assert len(cells) == len({nasbench201.to_id(cell) for cell in cells}) == 15625
+@pytest.mark.parametrize("name", spaces.NAMES)
+def test_ids_and_mutations_load_no_torch(name):
+    script = f"""
+import sys
+import numpy as np
+from gennas import spaces
+space, rng = spaces.load({name!r}), np.random.default_rng(0)
+child = space.mutate(space.random_architecture(rng), rng)
+assert spaces.parse(space, space.to_id(child)) == child and space.encode(child) and space.graph(child)
+loaded = {{"torch", "requests", "pyarrow", "scipy"}} & sys.modules.keys()
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
-def test_nasbench201_parameters_are_those_the_benchmark_states():
-    """Its API says 1.531546 M of the all-3x3 cell and 0.073306 M of cells without convolutions."""
-    last_norm_and_classifier = 2 * 64 + 64 * 10 + 10
-    for cell, stated in (((3,) * 6, 1_531_546), ((1,) * 6, 73_306), ((0,) * 6, 73_306)):
-        counted = sum(p.numel() for p in nasbench201.build(cell).parameters())
-        assert counted + last_norm_and_classifier == stated
+def test_a_space_with_a_supernet_is_known_by_its_module():
+    assert [name for name in spaces.NAMES if spaces.has_supernet(name)] == ["nasbench201"]
+    assert not spaces.has_supernet("common") and not spaces.has_supernet("imagenet")
+    network = spaces.load_supernet("nasbench201")(0.1, 0.1)
+    assert len(network(torch.randn(2, 3, 16, 16))) == 3
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [("", "not a NAS-Bench-201 string"), ("|conv_9x9~0|+|none~0|none~1|+|none~0|none~1|none~2|", "conv_9x9")],
-)
-def test_nasbench201_says_what_is_wrong_with_an_id(text, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        nasbench201.from_id(text)
+def test_a_space_without_a_supernet_is_an_input_error_that_names_those_with_one():
+    with pytest.raises(InputError, match=r"'nasbench101' has no supernet.*nasbench201"):
+        spaces.load_supernet("nasbench101")
 
 
-@pytest.fixture(scope="module")
-def analog():
-    return download.read_benchmark("nasbench201", "analog-nasbench")
-
-
-def test_analog_nasbench_has_every_cell_and_target(analog):
-    assert len(analog) == 15625
-    accuracy = analog["cifar10_accuracy_percent"].to_numpy()
-    assert accuracy.max() == pytest.approx(94.0664)
-    assert len(artifacts.target_columns(analog)) == 13
-    assert "cifar10_analog_drift_60_uncertainty_percent" in analog.column_names
-    assert analog["encoding"][7].as_py() == [0, 0, 0, 0, 1, 2] and not any(analog["labelled"].to_pylist())
-
-
-def test_analog_nasbench_agrees_with_nasbench201(analog, mirror):
-    """Read with the right edge and operation order rho is .986; with the wrong one, .74."""
-    paths = [mirror / file.path for file in nasbench201.SOURCES["nasbench201"]]
-    tables = download.to_table(nasbench201, nasbench201.read("nasbench201", paths))
-    assert tables["architecture"] == analog["architecture"]
-    rho = spearmanr(
-        analog["cifar10_accuracy_percent"].to_numpy(),
-        tables["cifar10_validation_accuracy_percent"].to_numpy(),
-    ).statistic
-    assert rho == pytest.approx(0.986, abs=0.002)
-
-
-@pytest.mark.parametrize("content", ["{}", "[[[[0], [0, 0], [0, 0, 0]], 1.0]]", "[1, 2]"])
-def test_a_foreign_table_is_one_line_that_names_the_file(tmp_path: Path, content):
-    path = tmp_path / "cifar10valid.json"
-    path.write_text(content)
-    with pytest.raises(InputError, match=r"cifar10valid\.json"):
-        nasbench201.read("nasbench201", [path] * 3)
+def test_what_spaces_share_is_no_space():
+    with pytest.raises(InputError, match="unknown search space 'common'"):
+        spaces.load("common")

@@ -255,7 +255,9 @@ def on_the_cpu(monkeypatch):
 @pytest.fixture
 def toy_space(monkeypatch) -> None:
     """A space of LSTMs, whose ids are their sizes, instead of every other."""
-    toy = SimpleNamespace(INPUT_SHAPE=(8, 1, 8), from_id=int, build=lambda size, width, depth: Recurrent(8, size))
+    toy = SimpleNamespace(
+        FAMILY="sequences", INPUT_SHAPE=(8, 1, 8), from_id=int, build=lambda size, width, depth: Recurrent(8, size)
+    )
     monkeypatch.setattr(spaces, "load", lambda name: toy)
 
 

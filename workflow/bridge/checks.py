@@ -11,12 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ruamel.yaml import YAML
 
 from gennas.errors import InputError
-from gennas.files.documents import parse_yaml
-from workflow.records import (
+from gennas.files.documents import read_yaml
+from workflow.bridge.layout import Layout
+from workflow.bridge.records import (
     AGREED,
     LOCK,
     PARAMS,
@@ -24,12 +24,14 @@ from workflow.records import (
     RECORDS,
     REMEDY,
     content,
-    damaged_shards,
+    damaged,
+    fan_out_files,
     is_incomplete,
+    job_outputs,
     job_time,
+    pipeline_stages,
     read_unrecorded,
     recorded_outputs,
-    sources,
 )
 
 #: Bytes without which a run does not start: Snakemake's log and records alone need about these.
@@ -38,9 +40,9 @@ LEAST_FREE = 1 << 18
 TOLERANCE = 60
 
 
-def check_writable() -> None:
+def check_writable(layout: Layout) -> None:
     """Refuse where nothing can be written, which Snakemake would report in many lines, or tracebacks."""
-    for folder in (Path(), RECORDS, Path("results"), Path("logs"), Path("checkpoints")):
+    for folder in (Path(), RECORDS, *layout.written_folders()):
         if folder.exists() and not os.access(folder, os.W_OK):
             raise InputError(f"{folder.resolve()}: is read-only; make it writable")
         check_space(folder)
@@ -53,16 +55,16 @@ def check_space(*folders: Path) -> None:
             raise InputError(f"{folder.resolve()}: its disk is full; free space on it and run it again")
 
 
-def check_clock() -> None:
+def check_clock(layout: Layout) -> None:
     """Refuse where every job would fail, since Snakemake refuses outputs that are older than their inputs."""
-    for path in from_the_future():
+    for path in from_the_future(layout):
         raise InputError(f"{path}: is from the future; set the clock right, or {REMEDY}")
 
 
-def from_the_future() -> list[Path]:
+def from_the_future(layout: Layout) -> list[Path]:
     """Files that a job may read and that are newer than what it writes now: the clock was set back."""
     ahead = []
-    for path in sources() | set(Path("results").rglob("*")):
+    for path in layout.files():
         with suppress(FileNotFoundError):  # a running job has renamed it
             if path.is_file() and path.stat().st_mtime > time.time() + TOLERANCE:
                 ahead.append(path)
@@ -71,12 +73,12 @@ def from_the_future() -> list[Path]:
 
 def check_yaml() -> None:
     """Refuse parameters that the two tools would read differently, such as 012, 12:30 and yes."""
-    text = PARAMS.read_text(encoding="utf-8")
+    by_snakemake = read_yaml(PARAMS)
     try:
-        by_dvc = YAML(typ="safe").load(text)
+        by_dvc = YAML(typ="safe").load(PARAMS.read_text(encoding="utf-8"))
     except Exception as error:  # a YAMLError, or whatever odd scalars raise
         raise InputError(f"{PARAMS}: DVC cannot read it ({error}); write it in another way") from error
-    for difference in differences(parse_yaml(text), by_dvc):
+    for difference in differences(by_snakemake, by_dvc):
         raise InputError(f"{PARAMS}: {difference}; write it in another way")
 
 
@@ -90,17 +92,22 @@ def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
 
 
 def check_declared(stage: str, inputs: Iterable[str]) -> None:
-    """Refuse when a stage, `name@space`, reads a file that is not among its deps in dvc.yaml."""
-    name, space = stage.split("@")
-    deps = yaml.safe_load(PIPELINE.read_bytes())["stages"][name]["do"]["deps"]
-    declared = {dep.replace("${item}", space) for dep in deps}
+    """Refuse when a stage, `name` or `name@item`, reads a file that is not among its deps in dvc.yaml."""
+    name, _, item = stage.partition("@")
+    declared = {dep.replace("${item}", item) for dep in pipeline_stages()[name].get("deps", [])}
     missing = [path for path in inputs if declared.isdisjoint({path, *map(str, Path(path).parents)})]
     if missing:
         raise InputError(f"{PIPELINE}: add to the deps of {name}, which reads them: {', '.join(sorted(missing))}")
 
 
+def check_vouched(fan_out: Iterable[Path]) -> None:
+    """Refuse when a run would gather fan-out files that no record of Snakemake's vouches for."""
+    for path in damaged(set(fan_out) - job_outputs()):
+        raise InputError(f"{path} was made outside of Snakemake; {REMEDY}")
+
+
 def check_outputs() -> None:
-    """Refuse when results/ holds files that Snakemake's records are not about.
+    """Refuse when there are files that Snakemake's records are not about.
 
     A killed run is no reason: what its jobs made bears the time that Snakemake noted. Nor is a file
     that was only touched. Nor are the metrics of a fresh clone, which git brings: with another
@@ -121,5 +128,5 @@ def check_outputs() -> None:
             if agreed and stage not in unrecorded and hashlib.md5(path.read_bytes()).hexdigest() == md5:
                 continue
             raise InputError(f"{path} changed outside of Snakemake; {REMEDY}")
-    for path in damaged_shards():
+    for path in damaged(fan_out_files(outputs)):
         raise InputError(f"{path} changed outside of Snakemake; {REMEDY}")

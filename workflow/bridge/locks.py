@@ -11,7 +11,8 @@ from typing import IO
 
 from gennas.errors import InputError
 from gennas.files.atomic import writing
-from workflow.records import BEFORE, LOCK, STATE, content
+from workflow.bridge.layout import Layout
+from workflow.bridge.records import BEFORE, LOCK, STATE, content
 
 RUN_LOCK, JOBS_LOCK = STATE / "run.lock", STATE / "jobs.lock"
 #: Every job's shell begins so: a job that outlives a killed Snakemake keeps the lock until it ends.
@@ -35,7 +36,7 @@ def locked(path: Path, wait: bool = False) -> IO[bytes]:
     return handle
 
 
-def claim_folder() -> IO[bytes]:
+def claim_folder(layout: Layout) -> IO[bytes]:
     """Refuse beside another run; wait for the jobs that outlived a killed one, whose results may be old."""
     with writing(STATE):
         STATE.mkdir(parents=True, exist_ok=True)
@@ -49,8 +50,8 @@ def claim_folder() -> IO[bytes]:
         print("waiting for the jobs that a killed `snakemake` left behind", file=sys.stderr)
         locked(JOBS_LOCK, wait=True).close()
     restore_lock()
-    for folder in ("results", "checkpoints"):
-        for half_written in Path(folder).glob("**/.*.tmp"):
+    for folder in layout.written_folders():
+        for half_written in folder.glob("**/.*.tmp"):
             half_written.unlink()
     return run
 
@@ -65,20 +66,21 @@ def restore_lock() -> None:
 
 
 @contextmanager
-def locked_for_dvc() -> Iterator[None]:
+def locked_for_dvc(layout: Layout) -> Iterator[None]:
     """Let `dvc repro` refuse to begin: it would remove what this run has made, before its own Snakemake is refused."""
     from dvc.fs import localfs  # here, like all of DVC, for the sake of Snakemake's start
     from dvc.lock import LockError
     from dvc.rwlock import _edit_rwlock, rwlock  # DVC has no public way; `second_run` of test_faults.py would notice
 
-    folder, results = Path(".dvc/tmp").resolve(), str(Path("results").resolve())
+    folder, results = Path(".dvc/tmp").resolve(), [str(path.resolve()) for path in layout.result_folders()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with _edit_rwlock(str(folder), localfs, False) as held:
-                if held["write"].get(results, {}).get("cmd") == "snakemake":
-                    del held["write"][results]  # a killed one's, whose process DVC takes for alive if it is a zombie
-            with rwlock(str(folder), localfs, "snakemake", [], [results], False):
+                for path in results:  # a killed one's, whose process DVC takes for alive if it is a zombie
+                    if held["write"].get(path, {}).get("cmd") == "snakemake":
+                        del held["write"][path]
+            with rwlock(str(folder), localfs, "snakemake", [], results, False):
                 yield
         except LockError:
             raise InputError("a `dvc` command is at work in this folder; wait until it ends") from None

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gennas import spaces
+from gennas.benchmarks import Trained, _nds, nds_cifar10, nds_imagenet
 from gennas.errors import InputError
 from gennas.files.fetch import File
-from gennas.spaces.common.nds import files
 
-BOTH = ("DARTS", "DARTS_fix-w-d", "ENAS", "PNAS", "Amoeba", "NASNet", "ResNeXt-A", "ResNeXt-B")
-CIFAR10_ONLY = ("ENAS_fix-w-d", "PNAS_fix-w-d", "ResNet")
+CIFAR10_ONLY = {"nds_enas_fix", "nds_pnas_fix", "nds_resnet"}
+SPACES = [name for name in spaces.NAMES if name.startswith("nds_")]
 ENTRY = {"net": "a", "params": 10, "min_test_top1": 5.5, "test_ep_top1": [9.0, 5.5], "train_ep_loss": [float("nan")]}
 
 
@@ -23,6 +24,10 @@ def parse(net: Any) -> str:
     return net
 
 
+def read(path: Path) -> list[Trained]:
+    return _nds.read(parse, path, "cifar10_accuracy_percent")
+
+
 def write(folder: Path, content: Any) -> Path:
     path = folder / "DARTS.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -30,27 +35,27 @@ def write(folder: Path, content: Any) -> Path:
 
 
 def test_every_space_has_its_files():
-    assert all(set(files.sources(name)) == {"cifar10", "imagenet"} for name in BOTH)
-    assert all(set(files.sources(name)) == {"cifar10"} for name in CIFAR10_ONLY)
+    assert len(SPACES) == 11
+    assert set(nds_cifar10.FILES) == {*SPACES} and set(nds_imagenet.FILES) == {*SPACES} - CIFAR10_ONLY
 
 
 def test_a_file_is_also_a_member_of_the_official_archive():
-    (file,) = files.sources("ResNeXt-A")["imagenet"]
+    (file,) = nds_imagenet.FILES["nds_resnext_a"]
     assert isinstance(file, File)
     assert file.path == "nds/ResNeXt-A_in.json"
     assert file.member == ("nds/data.zip", "nds_data/ResNeXt-A_in.json")
     assert file.url is not None and file.url.startswith("https://") and file.url.endswith("/ResNeXt-A_in.json")
 
 
-@pytest.mark.parametrize("name", BOTH + CIFAR10_ONLY)
-def test_hashes_are_those_of_the_mirror(mirror, name):
-    found = [file for (file,) in files.sources(name).values() if (mirror / file.path).is_file()]
-    assert all(file.fits(mirror / file.path) for file in found)
+def test_hashes_are_those_of_the_mirror(mirror):
+    files = [file for source in (nds_cifar10, nds_imagenet) for (file,) in source.FILES.values()]
+    found = [file for file in files if (mirror / file.path).is_file()]
+    assert found and all(file.fits(mirror / file.path) for file in found)
 
 
 def test_entries_become_trained_networks_in_order(tmp_path):
     path = write(tmp_path, [ENTRY, ENTRY | {"net": "b", "min_test_top1": 10}, ENTRY | {"min_test_top1": 6.5}])
-    a, b = files.read("cifar10", [path], parse)
+    a, b = read(path)
     assert (a.architecture, b.architecture) == ("a", "b")
     assert a.targets == {"cifar10_accuracy_percent": 94.0}  # the mean of its two trainings
     assert b.targets == {"cifar10_accuracy_percent": 90}
@@ -59,7 +64,7 @@ def test_entries_become_trained_networks_in_order(tmp_path):
 
 def test_a_file_of_repeated_trainings_has_two_lists(tmp_path):
     path = write(tmp_path, {"top": [ENTRY], "mid": [ENTRY | {"net": "b"}]})
-    assert [trained.architecture for trained in files.read("cifar10", [path], parse)] == ["a", "b"]
+    assert [trained.architecture for trained in read(path)] == ["a", "b"]
 
 
 def without(key: str) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def without(key: str) -> dict[str, Any]:
 )
 def test_anything_else_is_one_line_that_names_the_file(tmp_path, content, complaint):
     with pytest.raises(InputError, match=rf"DARTS\.json: {complaint}.*; get the file again") as error:
-        files.read("cifar10", [write(tmp_path, content)], parse)
+        read(write(tmp_path, content))
     assert "\n" not in str(error.value)
 
 
@@ -102,7 +107,7 @@ def test_a_file_that_is_not_text_is_one_line(tmp_path):
     path = tmp_path / "DARTS.json"
     path.write_bytes(b"PK\x03\x04\xff\xfe")
     with pytest.raises(InputError, match=r"DARTS\.json: not readable as JSON"):
-        files.read("cifar10", [path], parse)
+        read(path)
 
 
 @settings(max_examples=30)
@@ -114,4 +119,4 @@ def test_a_file_that_is_not_text_is_one_line(tmp_path):
 def test_no_json_gets_through_otherwise(tmp_path_factory, content):
     path = write(tmp_path_factory.getbasetemp(), json.dumps(content))
     with pytest.raises(InputError):
-        files.read("cifar10", [path], parse)
+        read(path)

@@ -1,7 +1,7 @@
 """What Snakemake, DVC and the bridge between them have noted about the files of a study.
 
-The bridge's own state is in .snakemake/gennas/, all of it safe to lose:
-    dvc.lock    dvc.lock as it was when results/ and Snakemake's records last agreed with it
+The bridge's own state is in .snakemake/bridge/, all of it safe to lose:
+    dvc.lock    dvc.lock as it was when the results and Snakemake's records last agreed with it
     unrecorded  the stages that were begun since, and not yet committed with DVC
     before      dvc.lock as it was before DVC began to write it; gone when DVC has done so
     run.lock    locked by the running Snakemake
@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from gennas.errors import InputError
 from gennas.files.atomic import writing
@@ -23,7 +26,7 @@ from gennas.files.documents import parse_yaml
 
 PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
 RECORDS = Path(".snakemake")
-STATE = RECORDS / "gennas"
+STATE = RECORDS / "bridge"
 AGREED, UNRECORDED, BEFORE = STATE / "dvc.lock", STATE / "unrecorded", STATE / "before"
 REMEDY = "run `python -m workflow.bridge sync` first"
 
@@ -49,33 +52,26 @@ def write_unrecorded(stages: Iterable[str]) -> None:
     write(UNRECORDED, " ".join(sorted(stages)).encode())
 
 
-def sources() -> set[Path]:
-    """The files of `source_hashes`."""
-    patterns = (
-        "params.yaml",
-        "dvc.yaml",
-        "tasks/*.yaml",
-        "gennas/**/*",
-        "stages/**/*",
-        "workflow/**/*.smk",
-        "workflow/Snakefile",
-    )
-    paths = {path for pattern in patterns for path in Path().glob(pattern)}
-    # What editors keep beside an open file is none of it.
-    own = {path for path in paths if not path.name.startswith(".") and not path.name.endswith("~")}
-    return {path for path in own if path.is_file() and "__pycache__" not in path.parts}
+def hashes(paths: Iterable[Path]) -> dict[Path, str]:
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def source_hashes() -> dict[Path, str]:
-    """The hashes of what decides a result besides data, or what DVC records of it: parameters, tasks, code, rules."""
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources()}
+@cache
+def pipeline_stages() -> dict[str, dict[str, Any]]:
+    """The stages in dvc.yaml, by their name without `@`: what each says for one item, if there are several."""
+    stages = yaml.safe_load(PIPELINE.read_bytes())["stages"]
+    return {name: stage.get("do", stage) for name, stage in stages.items()}
+
+
+def record_file(kind: str, path: Path) -> Path:
+    """Where Snakemake notes something of an output."""
+    return RECORDS / kind / urlsafe_b64encode(str(path).encode()).decode()
 
 
 def job_record(path: Path) -> dict[str, Any]:
     """Snakemake's record of the job that made an output; empty if it has none."""
-    name = urlsafe_b64encode(str(path).encode()).decode()
     try:
-        record: dict[str, Any] = json.loads((RECORDS / "metadata" / name).read_bytes())
+        record: dict[str, Any] = json.loads(record_file("metadata", path).read_bytes())
     except (OSError, ValueError):
         return {}
     return record
@@ -88,7 +84,7 @@ def job_time(path: Path) -> float | None:
 
 def is_incomplete(path: Path) -> bool:
     """Whether the job that makes an output was killed; it runs again, whatever is there."""
-    return (RECORDS / "incomplete" / urlsafe_b64encode(str(path).encode()).decode()).exists()
+    return record_file("incomplete", path).exists()
 
 
 def recorded_outputs() -> dict[str, dict[Path, str]]:
@@ -101,14 +97,24 @@ def recorded_outputs() -> dict[str, dict[Path, str]]:
         raise InputError(f"{LOCK}: not a lock file of DVC; settle the merge, or `git checkout {LOCK}`") from error
 
 
-def damaged_shards() -> list[Path]:
-    """The shards that are neither as their job left them nor as the jobs that gathered them read them."""
-    damaged = []
-    for path in sorted(Path().glob("results/*/scores/*/shard-*.parquet")):
-        if not is_incomplete(path) and path.lstat().st_mtime != job_time(path):
-            space = path.parents[2]
-            records = [job_record(space / name) for name in ("scores.parquet", "aggregates.parquet")]
-            gathered = {k: v for record in records for k, v in (record.get("input_checksums") or {}).items()}
-            if gathered.get(str(path)) != f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}":
-                damaged.append(path)
-    return damaged
+def job_outputs() -> set[Path]:
+    """Every output of which Snakemake has a record, even a damaged one."""
+    return {Path(urlsafe_b64decode(path.name).decode()) for path in (RECORDS / "metadata").glob("*")}
+
+
+def fan_out_files(recorded: dict[str, dict[Path, str]]) -> set[Path]:
+    """The outputs that Snakemake alone keeps: those that are not among what DVC has a record of."""
+    return job_outputs().difference(*recorded.values())
+
+
+def damaged(paths: Iterable[Path]) -> list[Path]:
+    """The files that are neither as their job left them nor as a job that gathered them read them."""
+    there = [path for path in paths if path.exists() and not is_incomplete(path)]
+    doubtful = sorted(path for path in there if path.lstat().st_mtime != job_time(path))
+    if not doubtful:
+        return []
+    gathered: dict[Path, set[str]] = {path: set() for path in doubtful}
+    for record in map(job_record, job_outputs()):
+        for name, checksum in (record.get("input_checksums") or {}).items():
+            gathered.get(Path(name), set()).add(checksum)
+    return [path for path, digest in hashes(doubtful).items() if f"sha256:{digest}" not in gathered[path]]

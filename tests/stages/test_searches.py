@@ -1,0 +1,317 @@
+"""What scores a search, its units, and the finals: by hand, on stand-ins for the workers that compute scores."""
+
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from gennas.aggregates import Labels, fit
+from gennas.errors import InputError
+from gennas.regression.training import read_out
+from gennas.scoring import Protocol, Score
+from gennas.searches.halving import Halving
+from gennas.spaces import nasbench201
+from gennas.targets import ACCURACY
+from stages import aggregate, finals, search_architecture
+from stages.support import artifacts, objectives, scorers
+from stages.support.ground_truth import GroundTruth
+from stages.support.objectives import Objective, Objectives, Reference, by_aggregate, by_benchmark, by_proxy
+from stages.support.workers import Scorer
+
+TARGET = "toy_accuracy_percent"
+PROTOCOL = Protocol(1.0, 1.0, 8, 60, iterations=3)
+CELLS = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()[::500]]
+
+
+def scorer(**changes):
+    return Scorer("regression", "nasbench201", PROTOCOL, np.empty(0), 0, 0, **changes)
+
+
+# --- objectives --------------------------------------------------------------------------------
+
+
+class Curves:
+    """Stands in for the workers: the loss of architecture "7" falls to 7, and training minds the limits."""
+
+    def __init__(self):
+        self.asked = []
+
+    def scores(self, scorer, architectures):
+        self.asked.append(list(architectures))
+        return [read_out((20.0, float(a), float(a)), None, scorer.protocol, scorer.limits) for a in architectures]
+
+
+def test_a_proxy_scores_each_once_and_stops_those_behind_half_of_the_others():
+    workers, halving = Curves(), Halving(rungs=[2], window=1, minimum=3)
+    score = by_proxy(workers, scorer(), halving)
+    assert score(["1", "2", "3", "2"]) == [-1.0, -2.0, -3.0, -2.0]
+    assert score(["2", "1.5", "2.5"]) == [-2.0, -1.5, -2.5]
+    assert workers.asked == [["1", "2", "3"], ["1.5", "2.5"]]
+    assert len(halving.seen[2]) == 5 and halving.limits() == {2: 2.0}
+    assert score.known["2.5"].status == "stopped"
+
+
+def test_the_benchmark_counts_each_architecture_as_one_query():
+    score = by_benchmark({"a": 1.0, "b": 3.0, "c": 2.0})
+    assert score(["b", "a", "b"]) == [3.0, 1.0, 3.0] and score(["a", "c"]) == [1.0, 2.0]
+    assert [score.queries(one) for one in "bac"] == [1, 2, 3]
+
+
+def test_what_the_benchmark_has_not_trained_has_no_score():
+    with pytest.raises(InputError, match=r"candidates.*has not trained x"):
+        by_benchmark({"a": 1.0})(["a", "x"])
+
+
+def numbers(values):
+    """An objective that computes: an architecture's number in a table."""
+    return Objective(lambda architectures: [Score(values[a]) for a in architectures])
+
+
+def test_several_objectives_score_together_and_only_the_benchmark_is_queried():
+    score = Objectives([numbers({"a": 5.0, "b": 6.0}), by_benchmark({"a": 1.0, "b": 0.0})])
+    assert score(["a", "b"]) == [(5.0, 1.0), (6.0, 0.0)]
+    assert score.queries("b") == 2 and Objectives([numbers({"a": 1.0})]).queries("a") == 0
+
+
+RNG = np.random.default_rng(0)
+SAMPLE = RNG.normal(size=(40, 3))
+NEW = {f"n{i}": row for i, row in enumerate(RNG.normal(size=(25, 3)).tolist())}
+LABELS = Labels(Reference(SAMPLE).ranks(SAMPLE[:12]), SAMPLE[:12].sum(axis=1))
+
+
+def combined(kind, labels=None):
+    """An aggregate of three members."""
+    members = [numbers({name: row[i] for name, row in NEW.items()}) for i in range(3)]
+    return by_aggregate(kind, members, Reference(SAMPLE, labels))
+
+
+@pytest.mark.parametrize(("kind", "labels"), [("mean_rank", None), ("log_rank", None), ("fit", LABELS)])
+def test_an_aggregate_scores_alike_in_any_order_and_any_batch(kind, labels):
+    """To the last bit: a search asks for one architecture, or for ten, in whatever order."""
+    names = list(NEW)
+    together = dict(zip(names, combined(kind, labels)(names), strict=True))
+    one_by_one = combined(kind, labels)
+    assert {name: one_by_one([name])[0] for name in reversed(names)} == together
+    assert len(set(together.values())) > 20
+
+
+def test_an_aggregate_ranks_a_member_of_the_sample_as_the_stage_does(tmp_path):
+    """With one repetition per member, search and aggregates.parquet say the same of the same architecture."""
+    ids = [f"e{i}" for i in range(len(SAMPLE))]
+    rows = [
+        artifacts.row(artifacts.SCORES, f"m{m}", 0, i, ids[i], float(SAMPLE[i, m]), "ok", [])
+        for m in range(3)
+        for i in range(len(SAMPLE))
+    ]
+    path = tmp_path / "scores.parquet"
+    artifacts.write_rows(rows, artifacts.SCORES, path)
+    members = ["m0", "m1", "m2"]
+    table = artifacts.read_parquet(path, artifacts.SCORES)
+    _, stage, _ = aggregate.combine({"kind": "log_rank", "members": members}, table, [], {})
+    each = [numbers(dict(zip(ids, SAMPLE[:, m].tolist(), strict=True))) for m in range(3)]
+    reference = objectives.read_reference(members, [path], [], {})
+    assert by_aggregate("log_rank", each, reference)(ids) == pytest.approx(stage)
+
+
+def test_a_search_by_a_fit_ranks_among_the_labelled_too(tmp_path):
+    labelled, ids = SAMPLE[:12], [f"l{i}" for i in range(12)]
+
+    def write(name, prefix, values):
+        rows = [
+            artifacts.row(artifacts.SCORES, f"m{m}", 0, i, f"{prefix}{i}", float(row[m]), "ok", [])
+            for m in range(3)
+            for i, row in enumerate(values)
+        ]
+        artifacts.write_rows(rows, artifacts.SCORES, tmp_path / name)
+        return tmp_path / name
+
+    sample, shard = write("scores.parquet", "e", SAMPLE[12:]), write("labelled.parquet", "l", labelled)
+    quality = dict(zip(ids, labelled.sum(axis=1).tolist(), strict=True))
+    members = ["m0", "m1", "m2"]
+    reference = objectives.read_reference(members, [sample], [shard], quality)
+    assert reference.scores.shape == SAMPLE.shape
+    table = artifacts.read_parquet(sample, artifacts.SCORES)
+    _, stage, _ = aggregate.combine({"kind": "fit", "members": members}, table, [shard], quality)
+    each = [numbers({f"e{i}": float(row[m]) for i, row in enumerate(SAMPLE[12:])}) for m in range(3)]
+    assert by_aggregate("fit", each, reference)([f"e{i}" for i in range(28)]) == pytest.approx(stage)
+    assert fit.learnt(reference.labels)["labelled"] == 12
+
+
+SECTION = {
+    "target": TARGET,
+    "aggregate": {
+        "both": {"kind": "log_rank", "members": ["parameters", "gennas"]},
+        "learnt": {"kind": "fit", "members": ["gennas"]},
+    },
+    "train_proxy": {
+        "protocol": "fast",
+        "proxies": {
+            "parameters": {"kind": "parameters", "seeds": 1},
+            "gennas": {"kind": "regression", "task": "mine", "seeds": 2},
+        },
+    },
+}
+PROTOCOLS = {name: {"name": name} for name in ("fast", "thorough")}
+
+
+def test_a_specification_says_all_that_a_job_needs():
+    def of(by, protocol=None):
+        return list(scorers.specifications(SECTION, by, PROTOCOLS, lambda task: f"tasks/{task}.yaml", protocol))
+
+    gennas = {"kind": "regression", "seeds": 2, "task": "tasks/mine.yaml", "protocol": PROTOCOLS["fast"]}
+    assert of("gennas") == [{"proxy": gennas}]
+    assert of("gennas", "thorough") == [{"proxy": gennas | {"protocol": PROTOCOLS["thorough"]}}]
+    assert of("parameters", "thorough") == [{"proxy": {"kind": "parameters", "seeds": 1}}]
+    both, benchmark = of(["both", "benchmark"])
+    members = {"parameters": {"kind": "parameters", "seeds": 1}, "gennas": gennas}
+    assert both == {"aggregate": "log_rank", "labels": False, "members": members}
+    assert benchmark == {"benchmark": TARGET} and of("learnt")[0]["labels"]
+    assert scorers.proxies(SECTION, ["both", "benchmark", "gennas"]) == ["parameters", "gennas"]
+
+
+# --- units and what is made of them ------------------------------------------------------------
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """A benchmark of some cells, the later the better."""
+    rows = [
+        {"architecture": a, "encoding": nasbench201.encode(nasbench201.from_id(a)), "status": "ok", "labelled": False}
+        for a in CELLS
+    ]
+    values = pa.array(np.arange(len(CELLS), dtype=float))
+    table = pa.Table.from_pylist(rows, artifacts.BENCHMARK)
+    table = table.append_column(artifacts.target_field(TARGET, ACCURACY), values)
+    path = tmp_path / "benchmark.parquet"
+    artifacts.write_parquet(table, artifacts.BENCHMARK, path)
+    return path
+
+
+def oracle(path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_search", **options):
+    """A unit of a search by the benchmark; returns its rows."""
+    search_architecture.unit(
+        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[], space="nasbench201", name="oracle",
+        search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
+        objectives=[{"benchmark": TARGET}], protocol={}, target=TARGET, seed=seed, repetition=repetition,
+    )  # fmt: skip
+    return artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
+
+
+def test_a_unit_has_a_row_for_each_evaluation(tmp_path, benchmark):
+    rows = oracle(tmp_path / "unit.parquet", benchmark, repetition=3)
+    assert [row["evaluation"] for row in rows] == list(range(1, 13)) and {row["seed"] for row in rows} == {3}
+    distinct = [len({row["architecture"] for row in rows[: i + 1]}) for i in range(len(rows))]
+    assert [row["queries"] for row in rows] == distinct
+    assert all(row["scores"] == [float(CELLS.index(row["architecture"]))] for row in rows)
+    assert rows == oracle(tmp_path / "again.parquet", benchmark, repetition=3)
+    assert (tmp_path / "unit.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    assert rows != oracle(tmp_path / "other.parquet", benchmark, repetition=4)
+
+
+def test_gathering_judges_each_answer(tmp_path, benchmark):
+    units = [tmp_path / f"{seed}.parquet" for seed in (0, 1)]
+    steps = [row for seed, unit in enumerate(units) for row in oracle(unit, benchmark, seed)]
+    trajectory, regret = tmp_path / "trajectory.parquet", tmp_path / "regret.csv"
+    search_architecture.gather(units, benchmark, trajectory, regret, TARGET)
+    rows = artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()
+    assert [{key: row[key] for key in steps[0]} for row in rows] == steps
+    for row in rows:
+        position = CELLS.index(row["best_architecture"])
+        assert (row["best_value"], row["best_rank"]) == (position, len(CELLS) - position)
+        assert row["regret"] == len(CELLS) - 1 - position
+    means = [np.mean([row["regret"] for row in rows if row["evaluation"] == step]) for step in range(1, 13)]
+    lines = regret.read_text().splitlines()
+    assert lines[0] == "search,evaluation,regret"
+    assert lines[1:] == [f"oracle,{step},{mean:.4f}" for step, mean in enumerate(means, start=1)]
+
+
+def test_a_table_of_one_architecture_is_not_searched(tmp_path, benchmark):
+    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK).slice(0, 1)
+    artifacts.write_parquet(table, artifacts.BENCHMARK, benchmark)
+    with pytest.raises(InputError, match=r"search_architecture\.candidates"):
+        oracle(tmp_path / "unit.parquet", benchmark)
+
+
+# --- the finals --------------------------------------------------------------------------------
+
+
+def step(kind, seed, evaluation, architecture, score, best=""):
+    values = "s", kind, seed, evaluation, 0, architecture, [score], best or architecture
+    return artifacts.row(artifacts.STEPS, *values)
+
+
+def test_the_finalists_are_the_best_scored_of_all_runs_one_name_of_each_network():
+    """What one run stopped early counts with the score that another one gave it."""
+    scores = [(0, "1", 0.9), (0, "2", 0.9), (0, "4", -math.inf), (1, "3", 0.8), (1, "4", 0.85), (1, "9", 0.1)]
+    rows = [step("random_search", seed, i, a, score) for i, (seed, a, score) in enumerate(scores)]
+    assert finals.choose(rows, 3) == ["1", "4", "3"]
+    assert finals.choose(rows, 99) == ["1", "4", "3", "9"]
+
+
+def test_the_finalists_of_several_objectives_are_those_that_no_other_dominates():
+    rows = [
+        replace_scores(step("random_search", 0, i, name, 0.0), scores)
+        for i, (name, scores) in enumerate({"a": [1, 1], "b": [2, 0], "c": [0, 2], "d": [0, 1]}.items())
+    ]
+    assert finals.choose(rows, 3) == ["b", "a", "c"]
+
+
+def replace_scores(row, scores):
+    return {**row, "scores": list(map(float, scores))}
+
+
+def test_a_search_that_scores_nothing_sends_the_answer_of_each_run():
+    rows = [step("nasi", seed, i, "drawn", 1.0, f"answer {seed}{i}") for seed in (0, 1) for i in (0, 1)]
+    assert finals.choose(rows, 5) == ["answer 01", "answer 11"]
+
+
+def judge(repetition):
+    """The mean of an architecture's scores is its number, on which repetitions disagree."""
+    assert repetition in (1, 2)  # 0 chose the finalists
+    sway = 10 if repetition == 1 else -10
+    return Objective(lambda architectures: [Score(float(a) + sway * (-1) ** int(a)) for a in architectures])
+
+
+def test_the_answer_is_the_finalist_of_the_highest_mean_score():
+    rows = list(finals.score_finalists("s", ["1", "4", "3"], judge, 2))
+    assert [(row["position"], row["architecture"], row["seed"]) for row in rows] == [
+        (position, name, seed) for seed in (1, 2) for position, name in enumerate(["1", "4", "3"])
+    ]
+    assert finals.winner(rows) == ("4", 4.0)
+
+
+def test_of_equal_means_the_better_placed_wins():
+    rows = list(finals.score_finalists("s", ["b", "a"], lambda _: numbers({"a": 1.0, "b": 1.0}), 1))
+    assert finals.winner(rows) == ("b", 1.0)
+
+
+def test_best_json_has_the_answer_of_the_first_search_and_of_the_others(tmp_path, benchmark):
+    steps = oracle(tmp_path / "oracle.parquet", benchmark)
+    units = [tmp_path / "oracle.parquet"]
+    trajectory = tmp_path / "trajectory.parquet"
+    search_architecture.gather(units, benchmark, trajectory, tmp_path / "regret.csv", TARGET)
+    finals.unit(
+        steps=units, finals=tmp_path / "finals.parquet", benchmark=[benchmark], images=[], scores=[], labelled=[],
+        space="nasbench201", name="oracle", objectives=[{"benchmark": TARGET}], finalists=2, repetitions=2,
+        target=TARGET, seed=1,
+    )  # fmt: skip
+    other = tmp_path / "other.parquet"
+    rows = artifacts.read_parquet(tmp_path / "finals.parquet", artifacts.FINALS).to_pylist()
+    worst = {"search": "worst", "position": 0, "architecture": CELLS[0], "seed": 1, "score": -math.inf}
+    artifacts.write_rows([{**worst, "status": "diverged"}], artifacts.FINALS, other)
+    scores, best = tmp_path / "scores.parquet", tmp_path / "best.json"
+    finals.gather([tmp_path / "finals.parquet", other], trajectory, benchmark, scores, best, TARGET)
+    found = json.loads(best.read_text())
+    top = max(CELLS.index(row["architecture"]) for row in steps)
+    assert (found["search"], found["architecture"], found["value"]) == ("oracle", CELLS[top], top)
+    assert found["regret"] == len(CELLS) - 1 - top and found["rank"] == len(CELLS) - top
+    assert found["evaluations"] == 12 and found["queries"] == steps[-1]["queries"] and found["finalists"] == 2
+    assert found["others"]["worst"]["rank"] == len(CELLS) and found["others"]["worst"]["score"] is None
+    assert len(rows) == 4 and artifacts.read_parquet(scores, artifacts.FINALS).num_rows == 5
+
+
+def test_the_rank_of_equals_is_the_best_they_share():
+    truth = GroundTruth({"a": 90.0, "b": 94.0, "c": 94.0}, ACCURACY)
+    assert truth.of("b") == (94.0, 1, 0.0) and truth.of("a") == (90.0, 3, 4.0)
