@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gennas import catalogue
 from stages.report import costs
-from stages.report.figures.style import Rows
 from stages.support.ground_truth import GroundTruth
 from stages.support.scorers import learns_labels, names, needs_protocol
 from stages.support.scores import Scores
+
+if TYPE_CHECKING:
+    from stages.report.figures.style import Rows
 
 
 def describe(section: Mapping[str, Any], name: str, iterations: int) -> dict[str, Any]:
