@@ -80,7 +80,7 @@ def test_every_module_is_a_proxy_of_known_families_and_options():
         declared = catalogue.declaration("proxies", kind)
         assert declared["families"] and {*declared["families"]} <= {*catalogue.names("families")}
         assert {*declared.get("options", {})} <= {*OPTIONS}
-        assert all(option["description"] for option in declared.get("options", {}).values())
+        assert all({"description", "$ref"} & option.keys() for option in declared.get("options", {}).values())
 
 
 @pytest.mark.parametrize(("kind", "family"), EVERY)
