@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from torch.nn.functional import interpolate
 
 from gennas.data.images import to_tensor
 from gennas.errors import InputError
-from gennas.scoring import Context
 from gennas.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from gennas.scoring import Context
 
 #: `training`: the module of `gennas.training` that trains such networks for real.
 DECLARATION = {"reads": "images (B, 3, H, W)", "training": "classification"}
