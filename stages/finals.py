@@ -84,11 +84,11 @@ def outcome(rows: Sequence[Mapping[str, Any]], steps: Sequence[Mapping[str, Any]
     }
 
 
-def gather(units: list[Path], trajectory: Path, benchmark: Path, scores: Path, best: Path, target: str) -> None:
+def gather(units: list[Path], trajectory: Path, benchmark: Path, finals: Path, best: Path, target: str) -> None:
     """All finalists' scores; the answer of the first search, and of the others."""
     truth = read_ground_truth(benchmark, target)
-    finals = artifacts.read_tables(units, artifacts.FINALS)
-    rows, steps = finals.to_pylist(), artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()
+    table = artifacts.read_tables(units, artifacts.FINALS)
+    rows, steps = table.to_pylist(), artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()
     first, *others = dict.fromkeys(row["search"] for row in rows)
 
     def found(name: str) -> Row:
@@ -97,7 +97,7 @@ def gather(units: list[Path], trajectory: Path, benchmark: Path, scores: Path, b
 
     judged = {"target": target, "unit": truth.target.unit, "benchmark_size": len(truth.values)}
     document = {"search": first, **found(first), **judged}
-    artifacts.write_rows(rows, artifacts.FINALS, scores, artifacts.made_with(finals))
+    artifacts.write_rows(rows, artifacts.FINALS, finals, artifacts.made_with(table))
     artifacts.write_json({**document, "others": {name: found(name) for name in others}}, best)
 
 

@@ -79,7 +79,7 @@ def module_name() -> str:
 
 
 def add_options(parser: argparse.ArgumentParser, function: Stage) -> None:
-    """The options of every rule, and one for each parameter. `workers`, how many processes, is no value: it tells how."""
+    """The options of every rule, and one for each parameter but `workers`, which says how and not what."""
     parser.add_argument("--files", metavar="JSON", help="all files, as one JSON object")
     parser.add_argument("--values", metavar="JSON", help="all values, as one JSON object")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log here (default: standard error)")
@@ -94,8 +94,12 @@ def add_options(parser: argparse.ArgumentParser, function: Stage) -> None:
         needed = "" if parameter.default is parameter.empty else f" (default: {parameter.default})"
         parser.add_argument(
             f"--{name.replace('_', '-')}", dest=f"own_{name}", nargs="*" if many else None,
-            metavar="FILE" if is_file(kind) else type_name(kind), help=f"{type_name(kind)}{needed}",
+            metavar=METAVARS.get(kind, "JSON"), help=f"{type_name(kind)}{needed}",
         )  # fmt: skip
+
+
+#: How --help abbreviates a type.
+METAVARS = {Path: "FILE", list[Path]: "FILE", str: "TEXT", int: "N", float: "X"}
 
 
 def is_file(kind: Any) -> bool:

@@ -50,9 +50,11 @@ def aggregates(section: Section, by: str | Sequence[str]) -> list[Mapping[str, A
     return [section["aggregate"][name] for name in names(by) if name in section["aggregate"]]
 
 
-def fits(section: Section, by: str | Sequence[str]) -> list[Mapping[str, Any]]:
-    """Those of them that learn labels."""
-    return [one for one in aggregates(section, by) if learns_labels(one)]
+def needs(section: Section, by: str | Sequence[str]) -> set[str]:
+    """What a job reads that scores by those named: `benchmark`, `images`, `scores` of the evaluated sample."""
+    own = aggregates(section, by)
+    read = {"benchmark"} if BENCHMARK in names(by) or any(map(learns_labels, own)) else set()
+    return read | ({"images"} if proxies(section, by) else set()) | ({"scores"} if own else set())
 
 
 def learns_labels(aggregate: Mapping[str, Any]) -> bool:

@@ -27,29 +27,33 @@ rule aggregate_shard:
         runtime=growing(240),
         gpu=needs_gpu,
     params:
+        files=files(),
+        values=values(
+            space=wildcard("space"),
+            name=wildcard("proxy"),
+            proxy=proxy_job,
+            role="label",
+            first=0,
+            last=of("sample", "label"),
+            seed=SEED,
+        ),
         code=proxy_code,
-        values=proxy_values,
-        label=values("sample", "label"),
-        seed=SEED,
     message:
         "{wildcards.space}: score the labelled architectures with {wildcards.proxy}"
     shell:
-        "python -m stages.train_proxy --log {log:q} shard --space {wildcards.space:q} --proxy {wildcards.proxy:q}"
-        " --params {params.values:q} --seed {params.seed} --architectures {input.architectures:q} --role label"
-        " --images {input.images:q} --task {input.task:q} --first 0 --last {params.label} --output {output.shard:q}"
+        "python -m stages.train_proxy shard" + JOB
 
 
 rule aggregate:
     input:
-        code=lambda wildcards: code.files(
-            "aggregate", "stages/train_proxy", f"gennas/spaces/{wildcards.space}", *proxy_kinds()
-        ),
-        tasks=lambda wildcards: proxy_tasks(wildcards.space),
+        tasks=named_tasks,
+        own_tasks=TASKS,
+        best_task=rules.search_task.output.best_task,
         architectures=rules.sample.output.architectures,
         images=rules.download.output.images,
         benchmark=rules.download.output.benchmark,
-        scores=rules.train_proxy.output.scores,
-        shards=labelled_shards,
+        scores=rules.train_proxy.output.scores_table,
+        labelled=labelled_shards,
     output:
         aggregates="results/{space}/aggregates.parquet",
         fits="results/{space}/fits.json",
@@ -65,15 +69,14 @@ rule aggregate:
         runtime=30,
         gpu=0,
     params:
-        label=values("sample", "label"),
-        proxies=values("train_proxy"),
-        values=values("aggregate"),
-        protocols=PROTOCOLS,
-        target=values("target"),
-        seed=SEED,
+        files=files("scores", "labelled", "benchmark", "aggregates", "fits"),
+        values=values(section=of("aggregate"), target=of("target")),
+        section=values(
+            label=of("sample", "label"), train_proxy=of("train_proxy"), protocols=PROTOCOLS, seed=SEED
+        ),
+        # of the labelled architectures' scores, as DVC counts it
+        code=room_code("aggregate"),
     message:
         "{wildcards.space}: combine proxies"
     shell:
-        "python -m stages.aggregate --params {params.values:q} --target {params.target:q} --scores {input.scores:q}"
-        " --labelled {input.shards:q} --benchmark {input.benchmark:q} --aggregates {output.aggregates:q}"
-        " --fits {output.fits:q} --log {log:q}"
+        "python -m stages.aggregate" + JOB

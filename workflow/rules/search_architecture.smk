@@ -1,45 +1,212 @@
-"""The best architecture of the space, as the proxy sees it; beside random search and, if asked, NASI.
+"""The best architecture, as a proxy, an aggregate or the benchmark sees it, by several searches side by side.
 
-Reads:  images.parquet, a task, the space; benchmark.parquet to judge the answer, and for the candidates `over: table`
-Writes: search/trajectory.parquet, search/best.json, plots/regret.csv
+Reads:  what its searches read, each only what `by` and `candidates` ask for: images.parquet, the proxies' tasks,
+        benchmark.parquet, scores.parquet and the labelled architectures' scores; benchmark.parquet to judge the answers
+Writes: searches/<search>/seed-<k>.parquet, then search/trajectory.parquet, plots/regret.csv
+Steps:  one job per run of a search, so that another search or seed computes nothing else again
+
+What is in searches/ is Snakemake's alone, as the shards of train_proxy are.
 """
+
+
+def search(wildcards):
+    """A search's section in params.yaml."""
+    return PARAMS[wildcards.space]["search_architecture"]["searches"][wildcards.search]
+
+
+def by_search(wildcards):
+    """What scores its architectures; nothing if it scores none."""
+    return search(wildcards).get("by", [])
+
+
+def by_finals(wildcards):
+    """What scores the finalists."""
+    return PARAMS[wildcards.space]["finals"]["by"]
+
+
+def searched(wildcards):
+    """What a search reads besides what scores: the benchmark, if only its architectures are searched."""
+    return {PARAMS[wildcards.space]["search_architecture"]["candidates"]}
+
+
+def needed(name, file, by, also=lambda wildcards: set()):
+    """An input function: a file if scoring `by` those named reads it, or `also` what scores."""
+
+    def find(wildcards):
+        read = scorers.needs(PARAMS[wildcards.space], by(wildcards)) | also(wildcards)
+        return [file.format(space=wildcards.space)] if name in read else []
+
+    return find
+
+
+def scoring_tasks(by):
+    """An input function: the task files of the proxies that score."""
+
+    def find(wildcards):
+        tasks = tasks_by_proxy(wildcards)
+        names = scorers.proxies(PARAMS[wildcards.space], by(wildcards))
+        return sorted({tasks[name] for name in names if name in tasks})
+
+    return find
+
+
+def scoring_labelled(by):
+    """An input function: the labelled architectures' scores, for the aggregates among what scores."""
+    return lambda wildcards: labelled_scores(
+        wildcards.space, scorers.aggregates(PARAMS[wildcards.space], by(wildcards))
+    )
+
+
+def objectives(by, section):
+    """A function of wildcards: what a job is given of those that score."""
+
+    def find(wildcards):
+        own = PARAMS[wildcards.space]
+        protocol = section(wildcards).get("protocol") if by(wildcards) else None
+        find_task = lambda task: task_file(task, wildcards.space)
+        return list(scorers.specifications(own, by(wildcards), PROTOCOLS, find_task, protocol))
+
+    return find
+
+
+def searching_code(stage, by, kinds=lambda wildcards: []):
+    """A params function: a hash of the code of one job of a stage that scores, and of the `kinds` of its searches."""
+
+    def find(wildcards):
+        own = PARAMS[wildcards.space]
+        scoring = {proxies(wildcards.space)[name]["kind"] for name in scorers.proxies(own, by(wildcards))}
+        combining = {f"gennas/aggregates/{one['kind']}" for one in scorers.aggregates(own, by(wildcards))}
+        modules = [*sorted(combining), *kinds(wildcards), *scoring_modules(wildcards.space, scoring)]
+        return code.of_modules(stage, *modules)
+
+    return find
+
+
+def search_job(wildcards):
+    """What a run of a search is given of its section."""
+    return {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}
+
+
+def search_protocol(wildcards):
+    """The protocol of the networks that a search builds itself."""
+    own = catalogue.declaration("searches", search(wildcards)["kind"])["supernet"]
+    return PROTOCOLS[search(wildcards)["protocol"]] if own else {}
+
+
+def search_target(wildcards):
+    """The target, for a search that looks at the benchmark."""
+    read = scorers.needs(PARAMS[wildcards.space], by_search(wildcards)) | searched(wildcards)
+    return PARAMS[wildcards.space]["target"] if "benchmark" in read else ""
+
+
+def search_needs_gpu(wildcards):
+    """Whether a search has work for a GPU."""
+    scoring = scorers.proxies(PARAMS[wildcards.space], by_search(wildcards))
+    kinds = [proxies(wildcards.space)[name]["kind"] for name in scoring]
+    return int(bool(search_protocol(wildcards)) or any(map(scorers.needs_protocol, kinds)))
+
+
+def search_threads(wildcards):
+    """At most: as many as there are cores; one-thread jobs fill these first."""
+    return 8 if scorers.proxies(PARAMS[wildcards.space], by_search(wildcards)) else 1
+
+
+def runs_of(space, name):
+    """The units of a search."""
+    seeds = PARAMS[space]["search_architecture"]["searches"][name]["seeds"]
+    return [f"results/{space}/searches/{name}/seed-{repetition}.parquet" for repetition in range(seeds)]
+
+
+def search_units(wildcards):
+    """The units of all searches of a space."""
+    names = PARAMS[wildcards.space]["search_architecture"]["searches"]
+    return [unit for name in names for unit in runs_of(wildcards.space, name)]
+
+
+rule search_architecture_unit:
+    input:
+        benchmark=needed("benchmark", rules.download.output.benchmark, by_search, searched),
+        images=needed("images", rules.download.output.images, by_search),
+        scores=needed("scores", rules.train_proxy.output.scores_table, by_search),
+        labelled=scoring_labelled(by_search),
+        tasks=scoring_tasks(by_search),
+    output:
+        steps=temp("results/{space}/searches/{search}/seed-{repetition}.parquet"),
+    log:
+        "logs/{space}/searches/{search}-{repetition}.log",
+    benchmark:
+        "logs/{space}/searches/{search}-{repetition}.tsv"
+    priority: 10  # the finals and retraining wait for it
+    conda:
+        "../envs/gennas.yaml"
+    threads: search_threads
+    resources:
+        mem_mb=for_workers,
+        runtime=growing(1440),
+        gpu=search_needs_gpu,
+    params:
+        files=files("benchmark", "images", "scores", "labelled", "steps"),
+        values=values(
+            space=wildcard("space"),
+            name=wildcard("search"),
+            search=search_job,
+            candidates=of("search_architecture", "candidates"),
+            objectives=objectives(by_search, search),
+            protocol=search_protocol,
+            target=search_target,
+            seed=SEED,
+            repetition=wildcard("repetition", int),
+        ),
+        code=searching_code(
+            "search_architecture",
+            by_search,
+            lambda wildcards: [f"gennas/searches/{search(wildcards)['kind']}"],
+        ),
+    message:
+        "{wildcards.space}: run {wildcards.repetition} of the search {wildcards.search} (follow it in {log})"
+    shell:
+        "python -m stages.search_architecture unit" + JOB
 
 
 rule search_architecture:
     input:
-        code=scoring_code("search_architecture"),
-        benchmark=rules.download.output.benchmark,
+        tasks=named_tasks,
+        own_tasks=TASKS,
+        best_task=rules.search_task.output.best_task,
+        architectures=rules.sample.output.architectures,
         images=rules.download.output.images,
-        task=lambda wildcards: task_file(
-            PARAMS[wildcards.space]["search_architecture"]["task"], wildcards.space
-        ),
-        every_task=TASKS,
+        scores=rules.train_proxy.output.scores_table,
+        benchmark=rules.download.output.benchmark,
+        units=search_units,
     output:
         trajectory="results/{space}/search/trajectory.parquet",
-        best="results/{space}/search/best.json",
         regret="results/{space}/plots/regret.csv",
     log:
         "logs/{space}/search_architecture.log",
     benchmark:
         "logs/{space}/search_architecture.tsv"
-    priority: 10  # retraining waits for it
+    priority: 10
     conda:
         "../envs/gennas.yaml"
-    threads: 8  # at most: as many as there are cores; one-thread jobs fill these first
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, threads, attempt: (1500 + 500 * threads) * attempt,
-        runtime=growing(1440),
-        gpu=1,
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
     params:
-        values=values("search_architecture"),
-        protocols=PROTOCOLS,
-        target=values("target"),
-        seed=SEED,
+        files=files("units", "benchmark", "trajectory", "regret"),
+        values=values(target=of("target")),
+        section=values(
+            search_architecture=of("search_architecture"),
+            aggregate=of("aggregate"),
+            train_proxy=of("train_proxy"),
+            label=of("sample", "label"),
+            protocols=PROTOCOLS,
+            seed=SEED,
+        ),
+        # of the units, as DVC counts it
+        code=room_code("search_architecture"),
     message:
-        "{wildcards.space}: search the space with the proxy (follow it in {log})"
+        "{wildcards.space}: gather the searches"
     shell:
-        "python -m stages.search_architecture --space {wildcards.space:q} --params {params.values:q}"
-        " --protocols {params.protocols:q} --target {params.target:q}"
-        " --seed {params.seed} --workers {threads} --benchmark {input.benchmark:q} --images {input.images:q}"
-        " --task {input.task:q} --trajectory {output.trajectory:q} --regret {output.regret:q}"
-        " --best {output.best:q} --log {log:q}"
+        "python -m stages.search_architecture gather" + JOB

@@ -7,7 +7,6 @@ Writes: task_search/trials.parquet, task_search/best_task.yaml
 
 rule search_task:
     input:
-        code=scoring_code("search_task"),
         architectures=rules.sample.output.architectures,
         benchmark=rules.download.output.benchmark,
         images=rules.download.output.images,
@@ -23,19 +22,21 @@ rule search_task:
         "../envs/gennas.yaml"
     threads: 8  # at most: as many as there are cores; one-thread jobs fill these first
     resources:
-        mem_mb=lambda wildcards, threads, attempt: (1500 + 500 * threads) * attempt,
+        mem_mb=for_workers,
         runtime=growing(1440),
         gpu=1,
     params:
-        values=values("search_task"),
-        protocols=PROTOCOLS,
-        target=values("target"),
-        seed=SEED,
+        files=files(),
+        values=values(
+            space=wildcard("space"),
+            protocol=lambda wildcards: PROTOCOLS[of("search_task", "protocol")(wildcards)],
+            budget=of("search_task", "budget"),
+            target=of("target"),
+            seed=SEED,
+        ),
+        section=values(protocols=PROTOCOLS),  # as DVC counts them
+        code=room_code("search_task"),
     message:
         "{wildcards.space}: search for a task on the labelled architectures (follow it in {log})"
     shell:
-        "python -m stages.search_task --space {wildcards.space:q} --params {params.values:q}"
-        " --protocols {params.protocols:q} --target {params.target:q}"
-        " --seed {params.seed} --workers {threads} --architectures {input.architectures:q}"
-        " --benchmark {input.benchmark:q} --images {input.images:q}"
-        " --trials {output.trials:q} --best-task {output.best_task:q} --log {log:q}"
+        "python -m stages.search_task" + JOB
