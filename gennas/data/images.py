@@ -1,6 +1,7 @@
 """Small real images: unlabelled ones for the proxies, labelled ones for the retraining.
 
-Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,).
+Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,). Torch, Pillow and scikit-learn, which take long to
+import, are imported by the functions that need them.
 """
 
 from __future__ import annotations
@@ -8,22 +9,38 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from gennas.errors import InputError
 from gennas.files import pickles
 from gennas.files.fetch import File, fetch
 
+if TYPE_CHECKING:
+    import torch
+
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+
+#: The data sets, each made by the function of its name below: those that give images with labels, `Labelled`, whose
+#: training images are also drawn without labels; and those that only give unlabelled ones.
+DECLARATION = {
+    "labelled": {
+        "digits": "scikit-learn's 1,797 handwritten digits",
+        "cifar10": "CIFAR-10",
+        "cifar10_subset": "4,660 training and 932 test images of CIFAR-10, from GENNAS_MIRROR",
+    },
+    "unlabelled": {
+        "photographs": "crops of scikit-learn's two sample photographs",
+        "noise": "uniform noise",
+        "none": "no images, for networks that read sequences",
+    },
+}
 
 #: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 CIFAR10 = File(
@@ -60,7 +77,6 @@ class Labelled:
 
 def digits() -> Labelled:
     """scikit-learn's 1,797 handwritten digits, 8x8 grey levels 0..16, as 16x16 RGB images."""
-    # scikit-learn takes a second to import, which the many jobs that only need a tensor can spare.
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -177,23 +193,65 @@ def cifar10_subset() -> Labelled:
         return Labelled(train, arrays["train_y"], test, arrays["test_y"])
 
 
-LABELLED: dict[str, Callable[[], Labelled]] = {
-    "digits": digits,
-    "cifar10": cifar10,
-    "cifar10_subset": cifar10_subset,
-}
-UNLABELLED = ("photographs", "noise", "cifar10", "cifar10_subset", "none")
+# --- data sets by name --------------------------------------------------------------------------
+
+
+def names(labels: bool) -> tuple[str, ...]:
+    """The data sets that have labels, or all that images may be drawn of."""
+    return (*DECLARATION["labelled"],) if labels else (*DECLARATION["unlabelled"], *DECLARATION["labelled"])
 
 
 def labelled(kind: str) -> Labelled:
-    """A labelled data set by name: digits, cifar10 or cifar10_subset."""
-    if kind not in LABELLED:
-        raise InputError(f"dataset: {kind!r} is unknown; choose one of {', '.join(LABELLED)}")
-    return LABELLED[kind]()
+    """A labelled data set by its name in `DECLARATION`."""
+    if kind not in names(labels=True):
+        raise InputError(f"dataset: {kind!r} is unknown; choose one of {', '.join(names(labels=True))}")
+    found: Labelled = globals()[kind]()
+    return found
+
+
+def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
+    """Draw `count` images of size x size pixels, uint8 (count, size, size, 3), of a data set in `DECLARATION`.
+
+    Of a labelled one, distinct training images.
+    """
+    if kind in names(labels=True):
+        return _training_images(kind, count, size, rng)
+    if kind not in names(labels=False):
+        raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(names(labels=False))}")
+    drawn: Images = globals()[kind](count, size, rng)
+    return drawn
+
+
+def photographs(count: int, size: int, rng: np.random.Generator) -> Images:
+    """Crops of scikit-learn's two sample photographs."""
+    from sklearn.datasets import load_sample_images
+
+    whole = load_sample_images().images
+    return np.stack([_crop(whole, size, rng) for _ in range(count)])
+
+
+def noise(count: int, size: int, rng: np.random.Generator) -> Images:
+    """Uniform bytes."""
+    return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
+
+
+def none(_count: int, size: int, _rng: np.random.Generator) -> Images:
+    """No images at all, for networks that read sequences."""
+    return np.empty((0, size, size, 3), np.uint8)
+
+
+def _training_images(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
+    """Distinct training images of a labelled data set."""
+    images = labelled(kind).train_images
+    if count > len(images):
+        raise InputError(f"count: {count} is more than the {len(images)} images of {kind}; lower it")
+    return np.stack([_resized(image, size) for image in images[rng.permutation(len(images))[:count]]])
 
 
 def _resized(image: Images, size: int) -> Images:
     """One image at size x size. Pillow filters in integers: the same bytes on every machine."""
+    from PIL import Image
+
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
@@ -206,34 +264,13 @@ def _crop(photographs: list[Images], size: int, rng: np.random.Generator) -> Ima
     return _resized(photograph[top : top + side, left : left + side], size)
 
 
-def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
-    """Draw `count` images of size x size pixels: uint8 (count, size, size, 3).
-
-    `photographs`: crops of scikit-learn's two sample photographs; `noise`: uniform bytes;
-    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for a space of sequences.
-    """
-    if kind not in UNLABELLED:
-        raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(UNLABELLED)}")
-    if kind == "none":
-        return np.empty((0, size, size, 3), np.uint8)
-    if kind == "noise":
-        return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
-    if kind == "photographs":
-        from sklearn.datasets import load_sample_images  # slow to import, as above
-
-        photographs = load_sample_images().images
-        return np.stack([_crop(photographs, size, rng) for _ in range(count)])
-    images = labelled(kind).train_images
-    if count > len(images):
-        raise InputError(f"count: {count} is more than the {len(images)} images of {kind}; lower it")
-    return np.stack([_resized(image, size) for image in images[rng.permutation(len(images))[:count]]])
-
-
 def to_tensor(images: Images, reference: Images | None = None) -> torch.Tensor:
     """Float32 (N, 3, H, W), each channel with the mean and deviation of `reference` made 0 and 1.
 
     `reference` defaults to the images themselves. A constant channel becomes 0.
     """
+    import torch
+
     reference = images if reference is None else reference
     mean, deviation = reference.mean(axis=(0, 1, 2)), reference.std(axis=(0, 1, 2))
     standardised = (images - mean) / (deviation + 1e-5)

@@ -26,10 +26,7 @@ DECLARATION = {
     "per_family": ["families", "regression"],
     "taps": "stages",
     "options": {
-        "task": {
-            "type": "string",
-            "description": "what to regress",
-        }
+        "task": {"$ref": "#/$defs/task"},
     },
 }
 

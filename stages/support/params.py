@@ -1,228 +1,27 @@
-"""params.yaml: read, checked against its schema, and explained.
+"""params.yaml: read, and checked.
 
-`python -m stages.support.params` checks params.yaml; with `--docs` it prints docs/parameters.md.
-Imports nothing heavy: the Snakefile reads this at every start.
+`python -m stages.support.params` checks params.yaml; with `--docs` it prints docs/parameters.md. `schema` says what
+each key may be; here is what depends on several of them. Imports nothing heavy, for the Snakefile reads this at every
+start.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jsonschema import ValidationError
-from jsonschema.exceptions import relevance
-
-from gennas import benchmarks
+from gennas import benchmarks, catalogue, spaces
 from gennas.errors import InputError
-from gennas.files.documents import read_yaml, violations
-from stages.support.protocols import OF_SEQUENCES, TRAINING, WITHOUT_PROTOCOL
+from gennas.files.documents import read_yaml
+from gennas.regression.genes import PUBLISHED, check_family, load_task
+from stages.support import old_keys, schema, scorers
 
-ROOT = Path(__file__).parent.parent.parent
-SPACES, PROXIES = ROOT / "gennas" / "spaces", ROOT / "gennas" / "proxies"
-#: Spaces with a supernet, for NASI's search.
-SUPERNETS = tuple(sorted(file.parent.name for file in SPACES.glob("*/supernet.py")))
-#: What sources of ground truth were called as the one of `download.source`.
-RENAMED_SOURCES = {
-    "gennas": ["gennas-nasbench101"],
-    "official": ["nasbench101"],
-    "cifar10": ["nds-cifar10"],
-    "imagenet": ["nds-imagenet"],
-    "ptb": ["nasbench-nlp"],
-    "ptb+wikitext2": ["nasbench-nlp", "nasbench-nlp-wikitext2"],
-}
-#: Labelled images for retraining (`gennas.data.images`, which takes long to import).
-IMAGE_DATASETS = ("digits", "cifar10", "cifar10_subset")
-SCHEMA = ROOT / "workflow" / "schemas" / "params.schema.yaml"
-
-
-@cache
-def load_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = read_yaml(SCHEMA)
-    return schema
-
-
-def describe(error: ValidationError, path: Path) -> str:
-    """One line: the file, the key, its value, what is allowed."""
-    key = ".".join(str(part) for part in error.absolute_path) or "the file"
-    if error.validator in ("additionalProperties", "required", "type", "minProperties"):
-        return f"{path}: {key}: {error.message}"
-    allowed = error.validator_value
-    schema = error.schema if isinstance(error.schema, dict) else {}
-    meaning = " ".join(schema.get("description", "").split())
-    return f"{path}: {key}: {error.instance!r} is not allowed ({error.validator}: {allowed}). {meaning}".strip()
-
-
-def check(params: Any, path: Path) -> None:
-    """Raise an InputError for the most telling violation of the schema, or for the first thing it cannot say."""
-    check_renamed(params, path)
-    if errors := violations(params, load_schema()):
-        raise InputError(describe(max(errors, key=relevance), path))
-    for key in params.keys() - {"base", "protocols"}:
-        if not (SPACES / key / "__init__.py").is_file() or key == "common":
-            known = ", ".join(sorted({file.parent.name for file in SPACES.glob("[a-z]*/__init__.py")} - {"common"}))
-            raise InputError(f"{path}: {key}: there is no search space of this name (known: {known})")
-    for space in params["base"]["spaces"]:
-        if space not in params:
-            raise InputError(f"{path}: base.spaces: {space!r} has no section of its own; add one, or take it out")
-        check_sources(params[space], path, space)
-        check_protocols(params, path, space)
-        check_kinds(params[space], path, space)
-        check_aggregates(params[space], path, space)
-        check_rungs(params, path, space)
-        check_nasi(params[space], path, space)
-        check_tasks(params[space], path, space)
-        check_dataset(params[space], path, space)
-    for key, value, other, limit in limits(params):
-        if value > limit:
-            raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}; lower it")
-
-
-def check_renamed(params: Any, path: Path) -> None:
-    """Raise an InputError for the one `source` that a space used to have: it is a list now."""
-    for space, section in params.items() if isinstance(params, dict) else ():
-        download = section.get("download") if isinstance(section, dict) else None
-        if isinstance(download, dict) and isinstance(old := download.get("source"), str):
-            new = ", ".join(RENAMED_SOURCES.get(old, [old]))
-            raise InputError(f"{path}: {space}.download.source: it is a list now; write sources: [{new}]")
-
-
-def limits(params: dict[str, Any]) -> Iterator[tuple[str, int, str, int]]:
-    """What the schema cannot say: a key, its value, and what it may not exceed."""
-    for name, protocol in params["protocols"].items():
-        if "iterations" in protocol:
-            yield f"protocols.{name}.readout_window", protocol["readout_window"], "iterations", protocol["iterations"]
-    for space in params["base"]["spaces"]:
-        search, budget = params[space]["search_architecture"], params[space]["search_task"]["budget"]
-        yield f"{space}.search_task.budget.tournament", budget["tournament"], "population", budget["population"]
-        yield f"{space}.search_architecture.tournament", search["tournament"], "population", search["population"]
-        yield f"{space}.search_architecture.population", search["population"], "evaluations", search["evaluations"]
-        iterations = params["protocols"][search["protocol"]]["iterations"]
-        yield from ((f"{space}.search_architecture.rungs", rung, "iterations", iterations) for rung in search["rungs"])
-
-
-def of_sequences(section: dict[str, Any]) -> bool:
-    """Whether a space's networks read sequences: there are no images then."""
-    return bool(section["download"]["images"] == "none")
-
-
-def kind(sequences: bool) -> str:
-    """What a space is, and how it is told."""
-    return "sequences, as download.images is none" if sequences else "images; for sequences set download.images: none"
-
-
-def check_kinds(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a kind of proxy that is not there, or not for what the space's networks read."""
-    every = sorted(file.stem for file in PROXIES.glob("[!_]*.py"))
-    known = OF_SEQUENCES if of_sequences(section) else every
-    for name, proxy in section["train_proxy"]["proxies"].items():
-        if proxy["kind"] not in known:
-            raise InputError(
-                f"{path}: {space}.train_proxy.proxies.{name}.kind: {proxy['kind']} is not a proxy of "
-                f"{kind(of_sequences(section))} (choose one of {', '.join(known)})"
-            )
-
-
-def named_protocols(section: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """A space's keys that name a protocol, the name, and whether networks are trained by it."""
-    for name, proxy in section["train_proxy"]["proxies"].items():
-        if proxy["kind"] not in WITHOUT_PROTOCOL:
-            own = f"train_proxy.proxies.{name}.protocol" if "protocol" in proxy else "train_proxy.protocol"
-            yield own, proxy.get("protocol", section["train_proxy"]["protocol"]), proxy["kind"] in TRAINING
-    yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
-    for stage in ("search_task", "search_architecture"):
-        yield f"{stage}.protocol", section[stage]["protocol"], True
-    yield "search_architecture.finals.protocol", section["search_architecture"]["finals"]["protocol"], True
-    if nasi := section["search_architecture"].get("nasi"):
-        yield "search_architecture.nasi.protocol", nasi["protocol"], False
-
-
-def check_protocols(params: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a protocol that is not there, or not for what it is to be used for."""
-    sequences = of_sequences(params[space])
-    for key, name, trains in named_protocols(params[space]):
-        if name not in params["protocols"]:
-            known = ", ".join(params["protocols"])
-            raise InputError(f"{path}: {space}.{key}: there is no protocol {name!r}, only {known}")
-        if sequences == ("resolution" in params["protocols"][name]):
-            raise InputError(f"{path}: {space}.{key}: {name} is not for {kind(sequences)}")
-        if trains and "iterations" not in params["protocols"][name]:
-            raise InputError(f"{path}: {space}.{key}: {name} does not say how to train; name one with iterations")
-
-
-def check_aggregates(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a combination of what is no proxy, or with the name of one."""
-    proxies = section["train_proxy"]["proxies"]
-    for name, aggregate in section["aggregate"].items():
-        if name in proxies:
-            raise InputError(f"{path}: {space}.aggregate.{name}: a proxy has this name; choose another")
-        for member in aggregate["members"]:
-            if member not in proxies:
-                known = ", ".join(proxies)
-                raise InputError(f"{path}: {space}.aggregate.{name}: there is no proxy {member!r}, only {known}")
-            if aggregate["kind"] == "fit" and proxies[member].get("task") == "searched":
-                raise InputError(
-                    f"{path}: {space}.aggregate.{name}: the task of {member} was chosen on the architectures that a "
-                    "fit learns from; take a member of another task"
-                )
-
-
-def check_sources(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a source of ground truth that is not there, or not of this space."""
-    try:
-        benchmarks.check_sources(space, section["download"]["sources"])
-    except InputError as error:
-        raise InputError(f"{path}: {space}.download.sources: {error}") from error
-
-
-def check_rungs(params: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for rungs under a readout that has no number for a training that ended there."""
-    search = params[space]["search_architecture"]
-    if search["rungs"] and params["protocols"][search["protocol"]]["readout"] == "evaluation":
-        raise InputError(
-            f"{path}: {space}.search_architecture.rungs: {search['protocol']} scores in evaluation mode, and losses "
-            "in training mode do not compare with that; set [] for whole trainings"
-        )
-
-
-def check_nasi(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a search of NASI where there is no supernet, or not of the whole space."""
-    search = section["search_architecture"]
-    if "nasi" in search and space not in SUPERNETS:
-        known = ", ".join(SUPERNETS)
-        raise InputError(f"{path}: {space}.search_architecture.nasi: there is a supernet of {known} only; remove it")
-    if "nasi" in search and search["over"] != "space":
-        raise InputError(
-            f"{path}: {space}.search_architecture.nasi: its supernet is of the whole space; set over: space"
-        )
-
-
-def check_tasks(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for a task file that is not there, or not for what the space's networks read."""
-    sequences = of_sequences(section)
-    proxies = section["train_proxy"]["proxies"]
-    named = {f"train_proxy.proxies.{name}": proxy.get("task") for name, proxy in proxies.items()}
-    named["search_architecture"] = section["search_architecture"]["task"]
-    for key, task in named.items():
-        if task in (None, "searched"):
-            continue
-        if not Path(task).is_file():
-            raise InputError(f"{path}: {space}.{key}.task: there is no file {task}; see tasks/")
-        content = read_yaml(Path(task))
-        if sequences != (isinstance(content, dict) and "dimension" in content):  # only tasks on sequences have one
-            raise InputError(f"{path}: {space}.{key}.task: {task} is not for {kind(sequences)}")
-
-
-def check_dataset(section: dict[str, Any], path: Path, space: str) -> None:
-    """Raise an InputError for data to retrain on that are not there, or not what the space's networks read."""
-    dataset = section["retrain"]["dataset"]
-    if of_sequences(section):
-        if dataset != "descriptions" and not Path(dataset).is_dir():
-            raise InputError(f"{path}: {space}.retrain.dataset: there is no folder {dataset}; or set descriptions")
-    elif dataset not in IMAGE_DATASETS:
-        raise InputError(f"{path}: {space}.retrain.dataset: {dataset!r} is not one of {', '.join(IMAGE_DATASETS)}")
+Params = Mapping[str, Any]
+#: The task that search_task finds.
+SEARCHED = "searched"
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
@@ -232,33 +31,259 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     return dict(params)
 
 
-def document(schema: dict[str, Any], definitions: dict[str, Any], key: str = "") -> Iterator[str]:
-    """Markdown table rows for a schema, depth first."""
-    if "$ref" in schema:
-        schema = definitions[schema["$ref"].split("/")[-1]]
-    if key:
-        limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-        allowed = [f"`{value}`" for value in schema.get("enum", [])]
-        allowed += [f"{sign} {schema[name]}" for name, sign in limits.items() if name in schema]
-        allowed += [f"multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
-        allowed += [f"`{value}`" for value in schema.get("items", {}).get("enum", [])]
-        kind = ", ".join(allowed) or schema.get("type", "")
-        yield f"| `{key}` | {kind} | {' '.join(schema.get('description', '').split())} |"
-    for name, child in schema.get("properties", {}).items():
-        yield from document(child, definitions, f"{key}.{name}" if key else name)
-    if isinstance(schema.get("additionalProperties"), dict):
-        yield from document(schema["additionalProperties"], definitions, f"{key}.<name>" if key else "<space>")
+def check(params: Any, path: Path) -> None:
+    """Raise an InputError for an old key, for the most telling violation of the schema, or for what it cannot say."""
+    old_keys.check(params, path)
+    schema.check_schema(params, schema.load_schema(), path)
+    for key in params.keys() - {"base", "protocols"}:
+        if key not in spaces.NAMES:
+            known = ", ".join(spaces.NAMES)
+            raise InputError(f"{path}: {key}: there is no search space of this name (known: {known})")
+    for space in params["base"]["spaces"]:
+        if space not in params:
+            raise InputError(f"{path}: base.spaces: {space!r} has no section of its own; add one, or take it out")
+    for space in params["base"]["spaces"]:
+        for problem in space_problems(params, path, space):
+            raise InputError(f"{path}: {problem}")
+    for key, value, other, limit in limits(params):
+        if value > limit:
+            raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}; lower it")
 
 
-def documentation() -> str:
-    """docs/parameters.md."""
-    schema = load_schema()
-    head = (
-        "# Parameters\n\nGenerated from `workflow/schemas/params.schema.yaml` by "
-        "`python -m stages.support.params --docs > docs/parameters.md`; a test fails when it drifts.\n\n"
-        "| key | allowed | meaning |\n| --- | --- | --- |\n"
-    )
-    return head + "\n".join(document(schema, schema["$defs"])) + "\n"
+def space_problems(params: Params, path: Path, space: str) -> Iterator[str]:
+    """What is wrong with the section of a space, first things first."""
+    section = params[space]
+    try:
+        benchmarks.check_sources(space, section["download"]["sources"])
+    except InputError as error:
+        yield f"{space}.download.sources: {error}"
+    for room, key, plug_ins in plug_in_sections(section):
+        for name, own in plug_ins.items():
+            schema.check_section(own, room, f"{space}.{key}.{name}", path)
+    each = (
+        input_problems, proxy_problems, aggregate_problems, search_problems, finals_problems, protocol_problems,
+        task_problems, dataset_problems,
+    )  # fmt: skip
+    for problems in each:
+        yield from (f"{space}.{problem}" for problem in problems(params, space))
+
+
+def plug_in_sections(section: Params) -> Iterator[tuple[str, str, Params]]:
+    """The room, the key, and the named sections of each kind of plug-in of a space."""
+    yield "proxies", "train_proxy.proxies", section["train_proxy"]["proxies"]
+    yield "aggregates", "aggregate", section["aggregate"]
+    yield "searches", "search_architecture.searches", section["search_architecture"]["searches"]
+
+
+def family_of(space: str) -> tuple[str, Params]:
+    """What the networks of a space read, and what is declared of that."""
+    family = catalogue.declaration("spaces", space)["family"]
+    return family, catalogue.declaration("families", family)
+
+
+def input_problems(params: Params, space: str) -> Iterator[str]:
+    """Images that no network of the space reads, or none where they do."""
+    images = params[space]["download"]["images"]
+    family, declared = family_of(space)
+    if "inputs" in declared and images == "none":
+        yield f"download.images: none, but the networks of {space} read {family}; choose some"
+    if "inputs" not in declared and images != "none":
+        yield f"download.images: {images}, but the networks of {space} read {family}; write none"
+
+
+def proxy_problems(params: Params, space: str) -> Iterator[str]:
+    """Proxies that are not for what the networks of the space read."""
+    family, _ = family_of(space)
+    known = catalogue.names("proxies", family)
+    for name, proxy in params[space]["train_proxy"]["proxies"].items():
+        if name == scorers.BENCHMARK:
+            yield f"train_proxy.proxies.{name}: this name is the ground truth's; choose another"
+        if proxy["kind"] not in known:
+            yield (
+                f"train_proxy.proxies.{name}.kind: {proxy['kind']} is not a proxy for {family} "
+                f"(choose one of {', '.join(known)})"
+            )
+
+
+def aggregate_problems(params: Params, space: str) -> Iterator[str]:
+    """Combinations of what is no proxy, or with the name of one, or that would learn from what chose a task."""
+    proxies = params[space]["train_proxy"]["proxies"]
+    for name, aggregate in params[space]["aggregate"].items():
+        if name in proxies or name == scorers.BENCHMARK:
+            yield f"aggregate.{name}: a proxy, or the ground truth, has this name; choose another"
+        for member in aggregate["members"]:
+            if member not in proxies:
+                yield f"aggregate.{name}: there is no proxy {member!r}, only {', '.join(proxies)}"
+            elif scorers.learns_labels(aggregate) and proxies[member].get("task") == SEARCHED:
+                yield (
+                    f"aggregate.{name}: the task of {member} was chosen on the architectures that {aggregate['kind']} "
+                    "learns from; take a member of another task"
+                )
+
+
+def search_problems(params: Params, space: str) -> Iterator[str]:
+    """Searches by what is not there, of too many objectives, or without the supernet that they need."""
+    section = params[space]["search_architecture"]
+    for name, search in section["searches"].items():
+        key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
+        yield from scorer_problems(params[space], key, search)
+        if len(scorers.names(search.get("by", []))) > 1 and declared["objectives"] != "several":
+            yield f"{key}.by: {search['kind']} has one objective; name one scorer"
+        yield from halving_problems(params, space, key, search)
+        if declared["supernet"] and not spaces.has_supernet(space):
+            known = ", ".join(filter(spaces.has_supernet, spaces.NAMES))
+            yield f"{key}: there is no supernet of {space}, only of {known}; remove it"
+        if declared["supernet"] and section["candidates"] != "space":
+            yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
+
+
+def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
+    """Names in `by` that are of no proxy, aggregate or benchmark; a protocol that none of them would take."""
+    known = [*section["train_proxy"]["proxies"], *section["aggregate"], scorers.BENCHMARK]
+    for name in scorers.names(scored.get("by", [])):
+        if name not in known:
+            yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
+    if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):
+        yield f"{key}.protocol: nothing that `by` names takes another protocol; remove it"
+
+
+def halving_problems(params: Params, space: str, key: str, search: Params) -> Iterator[str]:
+    """Successive halving of what does not train, or whose losses during training say nothing of its score."""
+    if "halving" not in search:
+        return
+    proxy = params[space]["train_proxy"]["proxies"].get(search["by"]) if isinstance(search["by"], str) else None
+    if proxy is None or not trains(proxy["kind"]):
+        yield f"{key}.halving: only the trainings of one proxy can be halved; remove it"
+        return
+    protocol = halved_protocol(params[space], search)
+    if params["protocols"].get(protocol, {}).get("readout") == "evaluation":
+        yield (
+            f"{key}.halving: {protocol} scores in evaluation mode, and losses in training mode do not compare "
+            "with that; remove it, for whole trainings"
+        )
+
+
+def halved_protocol(section: Params, search: Params) -> str:
+    """The name of the protocol of the one proxy that scores a search."""
+    own = section["train_proxy"]
+    name: str = search.get("protocol") or own["proxies"][search["by"]].get("protocol", own["protocol"])
+    return name
+
+
+def finals_problems(params: Params, space: str) -> Iterator[str]:
+    """Finals of searches that are not there, by what is not there."""
+    finals, searches = params[space]["finals"], params[space]["search_architecture"]["searches"]
+    for name in finals["of"]:
+        if name not in searches:
+            yield f"finals.of: there is no search {name!r}, only {', '.join(searches)}"
+    yield from scorer_problems(params[space], "finals", finals)
+
+
+def trains(kind: str) -> bool:
+    """Whether a kind of proxy trains networks."""
+    return bool(catalogue.declaration("proxies", kind).get("trains"))
+
+
+def named_protocols(section: Params) -> Iterator[tuple[str, str, bool]]:
+    """A space's keys that name a protocol, the name, and whether networks are trained by it."""
+    proxies = section["train_proxy"]["proxies"]
+    for name, proxy in proxies.items():
+        if scorers.needs_protocol(proxy["kind"]):
+            own = f"train_proxy.proxies.{name}.protocol" if "protocol" in proxy else "train_proxy.protocol"
+            yield own, proxy.get("protocol", section["train_proxy"]["protocol"]), trains(proxy["kind"])
+    yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
+    yield "search_task.protocol", section["search_task"]["protocol"], True
+    for name, search in section["search_architecture"]["searches"].items():
+        yield from scoring_protocol(section, f"search_architecture.searches.{name}", search)
+    yield from scoring_protocol(section, "finals", section["finals"])
+
+
+def scoring_protocol(section: Params, key: str, scored: Params) -> Iterator[tuple[str, str, bool]]:
+    """The same of what `by` scores, or of a search that scores nothing and builds networks itself."""
+    if "protocol" in scored:
+        named = own_proxies(section, scored.get("by", []))
+        yield f"{key}.protocol", scored["protocol"], any(trains(kind) for kind in named)
+
+
+def own_proxies(section: Params, by: Any) -> list[str]:
+    """The kinds of the proxies that `by` names itself, not as members of an aggregate, and that need a protocol."""
+    proxies = section["train_proxy"]["proxies"]
+    kinds = [proxies[name]["kind"] for name in scorers.names(by) if name in proxies]
+    return list(filter(scorers.needs_protocol, kinds))
+
+
+def protocol_problems(params: Params, space: str) -> Iterator[str]:
+    """Protocols that are not there, or not for what they are to be used for."""
+    for key, name, training in named_protocols(params[space]):
+        if name not in params["protocols"]:
+            yield f"{key}: there is no protocol {name!r}, only {', '.join(params['protocols'])}"
+            continue
+        yield from (f"{key}: {problem}" for problem in family_problems(params["protocols"][name], name, space))
+        if training and "iterations" not in params["protocols"][name]:
+            yield f"{key}: {name} does not say how to train; name one with iterations"
+
+
+def family_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
+    """Fields of a protocol that the family of a space needs, or that only another one has."""
+    family, declared = family_of(space)
+    needed = declared.get("protocol", [])
+    every = [catalogue.declaration("families", one).get("protocol", []) for one in catalogue.names("families")]
+    for field in chain.from_iterable(every):
+        if (field in needed) != (field in protocol):
+            verb = "needs" if field in needed else "has"
+            yield f"{name} is not for {family}, which the networks of {space} read: it {verb} {field}"
+
+
+def task_problems(params: Params, space: str) -> Iterator[str]:
+    """Tasks that are not there, or not for what the networks of the space read."""
+    family, _ = family_of(space)
+    for name, proxy in params[space]["train_proxy"]["proxies"].items():
+        if (task := proxy.get("task", SEARCHED)) != SEARCHED:
+            try:
+                check_family(load_task(task), family)
+            except InputError as error:
+                yield f"train_proxy.proxies.{name}.task: {task}: {error}"
+
+
+def dataset_problems(params: Params, space: str) -> Iterator[str]:
+    """Data to retrain on that are not there, or not for the networks of the space."""
+    dataset, (_, declared) = params[space]["retrain"]["dataset"], family_of(space)
+    data = catalogue.declaration("data", declared["labelled"])
+    if dataset in data["labelled"] or ("folder" in data and Path(dataset).is_dir()):
+        return
+    known = ", ".join(data["labelled"]) + (f", or {data['folder']}" if "folder" in data else "")
+    yield f"retrain.dataset: {dataset!r} is not one of {known}"
+
+
+def limits(params: Params) -> Iterator[tuple[str, int, str, int]]:
+    """What the schema cannot say: a key, its value, and what it may not exceed."""
+    for name, protocol in params["protocols"].items():
+        if "iterations" in protocol:
+            yield f"protocols.{name}.readout_window", protocol["readout_window"], "iterations", protocol["iterations"]
+    for space in params["base"]["spaces"]:
+        budget = params[space]["search_task"]["budget"]
+        yield f"{space}.search_task.budget.tournament", budget["tournament"], "population", budget["population"]
+        for name, search in params[space]["search_architecture"]["searches"].items():
+            yield from search_limits(params, space, f"{space}.search_architecture.searches.{name}", search)
+
+
+def search_limits(params: Params, space: str, key: str, search: Params) -> Iterator[tuple[str, int, str, int]]:
+    """The same of a search: the pairs that its kind declares, and the rungs of halving."""
+    pairs = {"batch": "evaluations", **catalogue.declaration("searches", search["kind"]).get("at_most", {})}
+    for name, other in pairs.items():
+        if name in search and other in search:
+            yield f"{key}.{name}", search[name], other, search[other]
+    if "halving" in search:
+        protocol = params["protocols"][halved_protocol(params[space], search)]
+        for rung in search["halving"]["rungs"]:
+            yield f"{key}.halving.rungs", rung, "iterations", protocol["iterations"]
+
+
+def task_file(task: str, space: str) -> str:
+    """The file of a task that params.yaml names, relative to the project."""
+    if task == SEARCHED:
+        return f"results/{space}/task_search/best_task.yaml"
+    return task if "/" in task else str((PUBLISHED / f"{task}.yaml").relative_to(schema.ROOT))
 
 
 def main() -> None:
@@ -267,7 +292,7 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="print docs/parameters.md")
     args = parser.parse_args()
     if args.docs:
-        print(documentation(), end="")
+        print(schema.documentation(), end="")
         return
     try:
         load(args.path)

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from gennas.data import images as datasets
+from gennas import catalogue
+from gennas.data import images
 from gennas.errors import InputError
-from gennas.files.documents import read_yaml
-from stages.support import params
+from stages.support import params, schema
 
 DEFAULT = Path("params.yaml")
 
@@ -37,6 +37,19 @@ def test_the_default_study_is_valid():
 
 SPACE = "nasbench201"
 PROXIES = (SPACE, "train_proxy", "proxies")
+SEARCHES = (SPACE, "search_architecture", "searches")
+FINALS = (SPACE, "finals")
+
+
+def search(**changes):
+    """A search of the default study with other keys; `...` removes one."""
+    section = {**yaml.safe_load(DEFAULT.read_text())[SPACE]["search_architecture"]["searches"]["evolution"], **changes}
+    return {key: value for key, value in section.items() if value is not ...}
+
+
+#: What a search of another kind has not.
+EVOLUTIONS = {"population": ..., "tournament": ..., "halving": ...}
+NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, "nu": "mean"}
 
 
 @pytest.mark.parametrize(
@@ -51,66 +64,162 @@ PROXIES = (SPACE, "train_proxy", "proxies")
         (("protocols", "reduced", "learning_rate", "1e-3"), ["learning_rate", "1e-3", "number"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "telepathy", "seeds": 1}), ["mine", "telepathy"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "regression", "seeds": 1}), ["mine", "task"]),
-        ((*PROXIES, "mine", {"kind": "base", "seeds": 1}), ["mine.kind", "base is not", "naswot"]),
+        ((*PROXIES, "mine", {"kind": "common", "seeds": 1}), ["mine.kind", "common is none", "naswot"]),
         ((*PROXIES, "mine", {"kind": "short_training", "seeds": 1}), ["mine", "dataset"]),
-        ((*PROXIES, "naswot", "dataset", "digits"), ["naswot", "Only short_training"]),
+        ((*PROXIES, "mine", {"kind": "short_training", "seeds": 1, "dataset": "x"}), ["mine.dataset", "x", "digits"]),
+        ((*PROXIES, "naswot", "dataset", "digits"), ["naswot.dataset", "naswot has no such option", "protocol"]),
         ((*PROXIES, "naswot", "protocol", "rumour"), ["naswot.protocol", "rumour", "untrained"]),
         ((*PROXIES, "single", "protocol", "untrained"), ["single.protocol", "untrained", "iterations"]),
-        ((*PROXIES, "flops", "protocol", "untrained"), ["flops", "benchmark's network"]),
+        ((*PROXIES, "flops", "protocol", "untrained"), ["flops.protocol", "flops has no such option"]),
+        ((*PROXIES, "benchmark", {"kind": "flops", "seeds": 1}), ["proxies.benchmark", "ground truth"]),
         ((SPACE, "search_task", "protocol", "untrained"), ["search_task.protocol", "untrained", "iterations"]),
         (("protocols", "untrained", "iterations", 10), ["untrained", "optimizer"]),
         (
             (SPACE, "aggregate", "all", {"kind": "log_rank", "members": ["naswot", "rumour"]}),
             ["all", "rumour", "flops"],
         ),
+        ((SPACE, "aggregate", "all", {"kind": "median", "members": ["naswot", "flops"]}), ["all.kind", "mean_rank"]),
         ((SPACE, "aggregate", "naswot", {"kind": "log_rank", "members": ["flops", "single"]}), ["naswot", "name"]),
         ((SPACE, "aggregate", "all", {"kind": "fit", "members": ["naswot", "searched"]}), ["all", "searched", "fit"]),
         ((SPACE, "aggregate", "one", {"kind": "log_rank", "members": ["flops"]}), ["one.members", "2"]),
-        ((SPACE, "search_architecture", "task", "tasks/nowhere.yaml"), ["search_architecture", "nowhere"]),
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
         ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
-        ((SPACE, "search_architecture", "protocol", "paper"), ["rungs", "paper", "evaluation"]),
-        ((SPACE, "search_architecture", "finals", "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", search(kind="telepathy")), ["searches.mine.kind", "telepathy", "ageing_evolution"]),
+        ((*SEARCHES, "mine", search(by="rumour")), ["searches.mine.by", "rumour", "nasbench101", "benchmark"]),
+        ((*SEARCHES, "mine", search(by=...)), ["searches.mine", "'by' is a required property"]),
+        ((*SEARCHES, "mine", search(by=["flops"])), ["searches.mine.by", "flops"]),
+        ((*SEARCHES, "mine", search(kind="random_search")), ["searches.mine.population", "random_search has no such"]),
         (
-            (SPACE, "search_architecture", "finals", "protocol", "untrained"),
-            ["finals.protocol", "untrained", "iterations"],
+            (
+                *SEARCHES,
+                "mine",
+                {"kind": "local_search", "by": ["flops", "single"], "evaluations": 9, "batch": 1, "seeds": 1},
+            ),
+            ["searches.mine.by", "one objective"],
         ),
-        ((SPACE, "search_architecture", "nasi", "protocol", "rumour"), ["nasi.protocol", "rumour", "reduced"]),
-        ((SPACE, "search_architecture", "nasi", "steps", 0), ["nasi.steps", "0", "1"]),
-        ((SPACE, "search_architecture", "over", "table"), ["nasi", "over: space"]),
+        ((*SEARCHES, "mine", search(tournament=99)), ["searches.mine.tournament", "99", "population", "30"]),
+        ((*SEARCHES, "mine", search(population=199)), ["searches.mine.population", "199", "evaluations", "150"]),
+        ((*SEARCHES, "mine", search(batch=199)), ["searches.mine.batch", "199", "evaluations", "150"]),
+        (
+            (*SEARCHES, "mine", search(halving={"rungs": [10, 31], "minimum": 3})),
+            ["mine.halving.rungs", "31", "iterations", "30"],
+        ),
+        ((*SEARCHES, "mine", search(by="flops")), ["searches.mine.halving", "trainings of one proxy"]),
+        ((*SEARCHES, "mine", search(by="with_gennas")), ["searches.mine.halving", "trainings of one proxy"]),
+        ((*SEARCHES, "mine", search(by=["nasbench101", "flops"])), ["searches.mine.halving", "trainings of one proxy"]),
+        ((*PROXIES, "nasbench101", "protocol", "paper"), ["halving", "paper", "evaluation"]),
+        ((*SEARCHES, "mine", search(protocol="rumour")), ["mine.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", search(protocol="untrained")), ["mine.protocol", "untrained", "iterations"]),
+        ((*SEARCHES, "mine", search(protocol="paper")), ["mine.halving", "paper", "evaluation"]),
+        ((*SEARCHES, "mine", search(by="with_gennas", protocol="paper", halving=...)), ["mine.protocol", "remove it"]),
+        ((*SEARCHES, "mine", search(by="benchmark", protocol="paper", halving=...)), ["mine.protocol", "remove it"]),
+        ((*FINALS, "by", "with_gennas"), ["finals.protocol", "remove it"]),
+        ((*FINALS, "by", ["nasbench101", "naswot"]), ["finals.by"]),
+        ((*SEARCHES, "mine", {**NASI, "protocol": "rumour"}), ["mine.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", {**NASI, "steps": 0}), ["mine.steps", "0", "1"]),
+        ((*SEARCHES, "mine", {**NASI, "by": "flops"}), ["mine.by", "nasi has no such option"]),
+        ((SPACE, "search_architecture", "searches", {}), ["searches"]),
+        ((*FINALS, "of", ["rumour"]), ["finals.of", "rumour", "evolution"]),
+        ((*FINALS, "by", "rumour"), ["finals.by", "rumour", "nasbench101"]),
+        ((*FINALS, "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
+        ((*FINALS, "protocol", "untrained"), ["finals.protocol", "untrained", "iterations"]),
         ((SPACE, "search_task", "budget", "tournament", 9), ["budget.tournament", "9", "population", "5"]),
-        (
-            (SPACE, "search_architecture", "population", 199),
-            ["search_architecture.population", "199", "evaluations", "150"],
-        ),
-        ((SPACE, "search_architecture", "rungs", [10, 31]), ["search_architecture.rungs", "31", "iterations", "30"]),
-        ((SPACE, "train_proxy", "proxies", "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
-        (
-            (SPACE, "train_proxy", "proxies", "flops", "task", "tasks/single.yaml"),
-            ["proxies.flops", "Only a regression proxy"],
-        ),
-        ((SPACE, "download", "images", "none"), ["protocol", "sequences", "images"]),
-        ((SPACE, "search_architecture", "task", "tasks/nlp.yaml"), ["tasks/nlp.yaml", "images"]),
+        ((*PROXIES, "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
+        ((*PROXIES, "single", "task", "rumour"), ["single.task", "rumour", "nasbench101"]),
+        ((*PROXIES, "single", "task", "tasks/nowhere.yaml"), ["single.task", "tasks/nowhere.yaml"]),
+        ((*PROXIES, "single", "task", "nlp"), ["single.task", "nlp", "sequences", "images"]),
+        ((*PROXIES, "flops", "task", "single"), ["flops.task", "flops has no such option"]),
+        ((SPACE, "download", "images", "none"), ["download.images", "none", "read images"]),
+        ((SPACE, "download", "sources", ["nds-cifar10"]), ["download.sources", "nds-cifar10", "analog_nasbench"]),
         ((SPACE, "retrain", "dataset", "cifar-10"), ["retrain.dataset", "cifar-10", "cifar10_subset"]),
-        (("protocols", "reduced", "resolution", ...), ["protocol", "reduced", "images"]),
+        (("protocols", "reduced", "resolution", ...), ["protocol", "reduced", "images", "needs resolution"]),
         (("base", "spaces", ["nasbench301"]), ["base.spaces", "nasbench301"]),
         (("nasbench301", yaml.safe_load(DEFAULT.read_text())[SPACE]), ["nasbench301", "nasbench201"]),
         (("base", "seed", ...), ["base", "seed"]),
+        # keys of earlier versions: what to write instead
+        ((SPACE, "download", {"source": "official", "images": "noise"}), ["write sources: [nasbench101]"]),
+        ((SPACE, "search_architecture", "over", "table"), ["search_architecture.over", "write candidates: benchmark"]),
+        ((SPACE, "search_architecture", "task", "tasks/nlp.yaml"), ["search_architecture.task", "`by`"]),
+        ((SPACE, "search_architecture", "population", 30), ["population", "write searches", "ageing_evolution"]),
+        ((SPACE, "search_architecture", "finals", {}), ["search_architecture.finals", "beside search_architecture"]),
+        ((SPACE, "search_architecture", "nasi", {}), ["write searches", "kind: nasi"]),
+        ((*PROXIES, "single", "task", "tasks/nasbench101.yaml"), ["single.task", "write task: nasbench101"]),
     ],
     ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
 )
 def test_bad_values_are_named(path_and_value, named):
+    assert_refused(changed(*path_and_value), named)
+
+
+def assert_refused(study, named):
     with pytest.raises(InputError) as caught:
-        params.check(changed(*path_and_value), Path("params.yaml"))
+        params.check(study, Path("params.yaml"))
     message = str(caught.value)
     assert message.startswith("params.yaml: ") and "\n" not in message
     assert all(word in message for word in named), message
 
 
-def test_image_datasets_are_those_that_there_are():
-    assert set(params.IMAGE_DATASETS) == set(datasets.LABELLED)
-    proxy = read_yaml(params.SCHEMA)["$defs"]["proxy"]["properties"]
-    assert set(proxy["dataset"]["enum"]) == set(datasets.LABELLED)
+def sequences(**changes):
+    """A study of a space whose networks read sequences."""
+    study = yaml.safe_load(Path("studies/spaces/params.yaml").read_text())
+    study["base"]["spaces"] = ["nasbench_nlp"]
+    for key, value in changes.items():
+        study["nasbench_nlp"][key] = {**study["nasbench_nlp"][key], **value}
+    return study
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"download": {"images": "noise"}}, ["download.images", "read sequences", "write none"]),
+        ({"search_task": {"protocol": "nds"}}, ["search_task.protocol", "sequences", "it has resolution"]),
+        ({"retrain": {"dataset": "digits"}}, ["retrain.dataset", "digits", "descriptions", "folder"]),
+        ({"retrain": {"dataset": "no/folder"}}, ["retrain.dataset", "no/folder"]),
+    ],
+)
+def test_what_is_not_for_sequences_is_named(changes, named):
+    params.check(sequences(), Path("params.yaml"))
+    assert_refused(sequences(**changes), named)
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name in catalogue.names("proxies") if name not in catalogue.names("proxies", "sequences")]
+)
+def test_a_proxy_that_is_not_for_sequences_is_named(kind):
+    study = sequences()
+    proxy = {"kind": kind, "seeds": 1, **({"dataset": "digits"} if kind == "short_training" else {})}
+    study["nasbench_nlp"]["train_proxy"]["proxies"]["mine"] = proxy
+    assert_refused(study, ["mine.kind", kind, "sequences", "regression"])
+
+
+def test_a_supernet_is_of_a_whole_space_that_has_one():
+    study = changed(*SEARCHES, "mine", NASI)
+    params.check(study, Path("params.yaml"))
+    study[SPACE]["search_architecture"]["candidates"] = "benchmark"
+    assert_refused(study, ["nasi", "candidates: space"])
+    study = sequences()
+    study["nasbench_nlp"]["search_architecture"]["searches"]["mine"] = NASI
+    assert_refused(study, ["searches.mine", "no supernet of nasbench_nlp", "nasbench201"])
+
+
+def test_a_folder_of_texts_is_data(tmp_path):
+    params.check(sequences(retrain={"dataset": str(tmp_path)}), Path("params.yaml"))
+
+
+def test_several_objectives_and_an_aggregate_score_a_search():
+    params.check(changed(*SEARCHES, "mine", search(by=["with_gennas", "benchmark"], halving=...)), Path("params.yaml"))
+
+
+def test_data_sets_are_those_that_there_are():
+    definitions = schema.load_schema()["$defs"]
+    assert tuple(definitions["labelled_images"]["enum"]) == images.names(labels=True)
+    assert set(definitions["unlabelled_images"]["enum"]) == set(images.names(labels=False))
+
+
+def test_the_file_of_a_task():
+    assert params.task_file("searched", SPACE) == f"results/{SPACE}/task_search/best_task.yaml"
+    assert Path(params.task_file("nasbench101", SPACE)).is_file()
+    assert params.task_file("tasks/mine.yaml", SPACE) == "tasks/mine.yaml"
 
 
 def test_what_dvc_exp_run_sets_is_set(tmp_path):
@@ -135,9 +244,17 @@ def test_the_command_exits_with_one_line(tmp_path, text):
 
 def test_docs_parameters_is_generated():
     message = "run `make docs`"
-    assert Path("docs/parameters.md").read_text() == params.documentation(), message
+    assert Path("docs/parameters.md").read_text() == schema.documentation(), message
 
 
 def test_every_key_of_the_schema_is_described():
-    rows = params.documentation().splitlines()[6:]
-    assert rows and not [row for row in rows if row.endswith("|  |")]
+    rows = [row for row in schema.documentation().splitlines() if row.startswith("|")]
+    assert len(rows) > 60 and not [row for row in rows if row.endswith("|  |")]
+
+
+def test_every_option_of_every_kind_is_documented():
+    page = schema.documentation()
+    for room in schema.SECTIONS:
+        for kind in catalogue.names(room):
+            for option in catalogue.declaration(room, kind).get("options", {}):
+                assert f"| `{kind}` | `{option}` |" in page
