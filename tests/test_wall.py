@@ -10,7 +10,8 @@ PROJECT = Path(__file__).parent.parent
 #: A room imports itself and what stands above it in this list, nothing below and nothing of its own line.
 ROOMS = (
     ("gennas.errors",),
-    ("gennas.seeds", "gennas.targets", "gennas.stats", "gennas.catalogue", "gennas.devices"),
+    ("gennas.seeds", "gennas.targets", "gennas.catalogue", "gennas.devices"),
+    ("gennas.stats",),
     ("gennas.files",),
     ("gennas.data", "gennas.spaces"),
     ("gennas.families",),
