@@ -1,8 +1,8 @@
 """How good a cell of NAS-Bench-201 a study's search finds within minutes: its true rank, over base seeds.
 
-Ageing evolution and its finals as in `stages.search_architecture`, on all cores, with the budget of the default study
-and the larger one of the whole space's. The truth only judges. Writes searches.parquet and a table, which
-docs/performance.md shows.
+Ageing evolution and its finals as in `stages.search_architecture` and `stages.finals`, on all cores, with the budget of
+the default study and the larger one of the whole space's. The ground truth only judges. Writes searches.parquet and a
+table, which docs/performance.md shows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from stages.support.truth import Truth
 from tqdm import tqdm
 
 from gennas import spaces
 from gennas.devices import prepare
+from gennas.scoring import Protocol
+from gennas.searches.candidates import OfSpace
+from gennas.searches.halving import Halving
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
+from stages.finals import choose, score_finalists, winner
 from stages.report.summary import markdown_table
-from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
+from stages.search_architecture import make_context, step_rows
 from stages.support import artifacts
+from stages.support.ground_truth import GroundTruth
+from stages.support.objectives import Objective, Objectives, by_proxy
 from stages.support.workers import Workers
 
 TOP = 15  # the best 0.1 % of 15,625 cells
@@ -33,25 +39,43 @@ TOP = 15  # the best 0.1 % of 15,625 cells
 STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 
 
+def read_budget(study: str, space: str) -> tuple[dict[str, Any], dict[str, Any], Protocol, Protocol]:
+    """A study's evolution and finals, and the protocols of both."""
+    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
+    own, section = params[space], params[space]["train_proxy"]
+    evolution, finals = own["search_architecture"]["searches"]["evolution"], own["finals"]
+
+    def protocol(of: dict[str, Any]) -> Protocol:
+        name = of.get("protocol") or section["proxies"][of["by"]].get("protocol", section["protocol"])
+        return Protocol.from_section(params["protocols"][name])
+
+    return evolution, finals, protocol(evolution), protocol(finals)
+
+
 def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
     """The cell that one search finds with a study's budget, its rank and regret, and the seconds it took."""
     subject = SUBJECTS["nasbench201"]
-    benchmark, space = subject.ground_truth(), spaces.load(subject.space)
-    known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
-    truth = Truth(dict(known), artifacts.target(benchmark, subject.target))
-    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
-    budget = params[subject.space]["search_architecture"]
-    scorer = subject.scorer(params["protocols"][budget["protocol"]], seed)
+    known = subject.ground_truth()
+    values = zip(known["architecture"].to_pylist(), known[subject.target].to_pylist(), strict=True)
+    truth = GroundTruth(dict(values), artifacts.target(known, subject.target))
+    evolution, budget, reduced, thorough = read_budget(study, subject.space)
+    halving = evolution["halving"]
     begin = time.perf_counter()
-    searched = candidates(budget["over"], space, benchmark)
     rows: list[dict[str, Any]] = []
-    for run in range(budget["seeds"]):
-        evolution = make_search("ageing_evolution", searched, budget, seed, run)
-        steps = trajectory(evolution, searched.to_id, Evaluator(workers, scorer, budget), budget, f"seed {seed}")
-        rows += [{"algorithm": "ageing_evolution", "architecture": a, "score": score} for a, score, _ in steps]
-    architecture, _ = best_of_finals(rows, workers, scorer, params["protocols"], budget["finals"])
+    for run in range(evolution["seeds"]):
+        stopping = Halving(halving["rungs"], reduced.readout_window, halving["minimum"])
+        scorer = Objectives([by_proxy(workers, subject.scorer(reduced, seed), stopping)])
+        context = make_context(evolution, OfSpace(spaces.load(subject.space)), scorer, seed, run)
+        rows += step_rows(context, evolution["kind"], f"seed {seed}", run, scorer)
+    judge = subject.scorer(thorough, seed)
+
+    def objective(repetition: int) -> Objective:
+        return by_proxy(workers, replace(judge, repetition=repetition))
+
+    finalists = choose(rows, budget["finalists"])
+    architecture, _ = winner([*score_finalists(f"seed {seed}", finalists, objective, budget["repetitions"])])
     value, rank, regret = truth.of(architecture)
-    first = max(rows, key=lambda row: row["score"])["architecture"]
+    first = max(rows, key=lambda row: row["scores"])["architecture"]
     scored = {row["architecture"] for row in rows}
     return {
         "study": study, "seed": seed, "architecture": architecture,
