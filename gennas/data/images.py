@@ -1,6 +1,7 @@
 """Small real images: unlabelled ones for the proxies, labelled ones for the retraining.
 
-Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,).
+Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,). The names of the data sets stand here alone: what checks
+params.yaml imports them at every start, so what takes long to import (torch, PIL, scikit-learn) is left to functions.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from gennas.errors import InputError
 from gennas.files import pickles
 from gennas.files.fetch import File, fetch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -60,7 +62,6 @@ class Labelled:
 
 def digits() -> Labelled:
     """scikit-learn's 1,797 handwritten digits, 8x8 grey levels 0..16, as 16x16 RGB images."""
-    # scikit-learn takes a second to import, which the many jobs that only need a tensor can spare.
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -182,7 +183,9 @@ LABELLED: dict[str, Callable[[], Labelled]] = {
     "cifar10": cifar10,
     "cifar10_subset": cifar10_subset,
 }
-UNLABELLED = ("photographs", "noise", "cifar10", "cifar10_subset", "none")
+#: Of the unlabelled images, that there are none: for spaces whose networks read something else.
+NONE = "none"
+UNLABELLED = ("photographs", "noise", "cifar10", "cifar10_subset", NONE)
 
 
 def labelled(kind: str) -> Labelled:
@@ -194,6 +197,8 @@ def labelled(kind: str) -> Labelled:
 
 def _resized(image: Images, size: int) -> Images:
     """One image at size x size. Pillow filters in integers: the same bytes on every machine."""
+    from PIL import Image
+
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
@@ -210,16 +215,16 @@ def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Im
     """Draw `count` images of size x size pixels: uint8 (count, size, size, 3).
 
     `photographs`: crops of scikit-learn's two sample photographs; `noise`: uniform bytes;
-    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for a space of sequences.
+    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for a space whose networks read something else.
     """
     if kind not in UNLABELLED:
         raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(UNLABELLED)}")
-    if kind == "none":
+    if kind == NONE:
         return np.empty((0, size, size, 3), np.uint8)
     if kind == "noise":
         return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
     if kind == "photographs":
-        from sklearn.datasets import load_sample_images  # slow to import, as above
+        from sklearn.datasets import load_sample_images
 
         photographs = load_sample_images().images
         return np.stack([_crop(photographs, size, rng) for _ in range(count)])
@@ -229,11 +234,13 @@ def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Im
     return np.stack([_resized(image, size) for image in images[rng.permutation(len(images))[:count]]])
 
 
-def to_tensor(images: Images, reference: Images | None = None) -> torch.Tensor:
+def to_tensor(images: Images, reference: Images | None = None) -> Tensor:
     """Float32 (N, 3, H, W), each channel with the mean and deviation of `reference` made 0 and 1.
 
     `reference` defaults to the images themselves. A constant channel becomes 0.
     """
+    import torch
+
     reference = images if reference is None else reference
     mean, deviation = reference.mean(axis=(0, 1, 2)), reference.std(axis=(0, 1, 2))
     standardised = (images - mean) / (deviation + 1e-5)
