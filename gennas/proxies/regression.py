@@ -25,12 +25,7 @@ DECLARATION = {
     "trains": True,
     "per_family": ["families", "regression"],
     "taps": "stages",
-    "options": {
-        "task": {
-            "type": "string",
-            "description": "what to regress",
-        }
-    },
+    "options": {"task": {"$ref": "#/$defs/task"}},
 }
 
 

@@ -24,6 +24,7 @@ DECLARATION = {
         "population": {"type": "integer", "minimum": 1, "description": "members at a time, first drawn at random"},
         "tournament": {"type": "integer", "minimum": 1, "description": "members of which the best one is mutated"},
     },
+    "at_most": {"tournament": "population", "population": "evaluations"},
 }
 
 
