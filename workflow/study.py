@@ -25,7 +25,7 @@ from workflow.bridge.locks import locked
 PROJECT = Path(__file__).parent.parent
 STUDIES, RUNS = PROJECT / "studies", PROJECT / "runs"
 #: What the pipeline is made of, besides params.yaml.
-PIPELINE = ("stages", "workflow", "tasks", "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/plots")
+PIPELINE = ("gennas", "stages", "workflow", "tasks", "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/plots")
 
 
 def prepare(folder: Path, params: Path) -> None:

@@ -17,6 +17,8 @@ from gennas.adapt.copies import Model, first, make_copy, reason, recorded, title
 from gennas.errors import InputError
 
 GLOBAL = 3  # a side of more pixels than this is pooled to one pixel by global pooling only
+#: Most networks are fastest with their channels last; some, which `view` what is not contiguous, fail so.
+MEMORY_FORMATS = (torch.channels_last, torch.contiguous_format)
 POOLING = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
@@ -52,18 +54,15 @@ def size_of(value: Any) -> tuple[int, int] | None:
 def examine_images(model: Model, images: Tensor) -> Examined:
     """Run a copy on images (B, C, H, W); raises InputError where it fails or gives something else than it may."""
     network = make_copy(model).eval()
-    # Most networks are faster with their channels last; some, which `view` what is not contiguous, fail.
-    try:
-        return look_at(model, network, images, torch.channels_last)
-    except RuntimeError:
-        pass
-    try:
-        return look_at(model, network, images, torch.contiguous_format)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a forward can raise
-        failure = f"model: {title(model)} fails on images {tuple(images.shape)} ({reason(error)})"
-        raise InputError(f"{failure}; {inputs_hint(network, images)}") from error
+    for memory_format in MEMORY_FORMATS:
+        try:
+            return look_at(model, network, images, memory_format)
+        except InputError:
+            raise
+        except Exception as error:  # whatever a forward can raise
+            failure = error
+    found = f"model: {title(model)} fails on images {tuple(images.shape)} ({reason(failure)})"
+    raise InputError(f"{found}; {inputs_hint(network, images)}") from failure
 
 
 def inputs_hint(network: nn.Module, images: Tensor) -> str:

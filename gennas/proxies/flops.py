@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from gennas.proxies.common.fusion import nothing_fused
 from gennas.scoring import Context, Score
 
 DECLARATION = {"families": ["images", "sequences"], "protocol": False}
@@ -19,7 +20,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     def count(architecture: Any) -> Score:
         network = context.space.build(architecture).eval()
         # One real pass: on the meta device, whose shapes are found in Python, it takes three times as long.
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), nothing_fused(network), FlopCounterMode(display=False) as counter:
             network(torch.zeros(context.space.INPUT_SHAPE))
         return Score(float(counter.get_total_flops()))
 

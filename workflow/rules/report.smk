@@ -25,7 +25,7 @@ rule report:
         tasks=hand_made_tasks,
         own_tasks=TASKS,
         trajectory=rules.search_architecture.output.trajectory,
-        finals=rules.finals.output.scores,
+        finals=rules.finals.output.finals,
         best=rules.finals.output.best,
         history=rules.retrain.output.history,
         retrained=rules.retrain.output.metrics,
