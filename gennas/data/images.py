@@ -215,7 +215,8 @@ def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Im
     """Draw `count` images of size x size pixels: uint8 (count, size, size, 3).
 
     `photographs`: crops of scikit-learn's two sample photographs; `noise`: uniform bytes;
-    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for a space whose networks read something else.
+    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for networks that
+    read something else.
     """
     if kind not in UNLABELLED:
         raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(UNLABELLED)}")

@@ -33,7 +33,9 @@ def check(params: Any, path: Path) -> None:
     for key, fix in renamed(params):
         raise InputError(f"{path}: {key}: {fix}")
     if errors := violations(params, load_schema()):
-        raise InputError(describe(max(errors, key=relevance), str(path)))
+        error = max(errors, key=relevance)
+        key = ".".join(map(str, error.absolute_path)) or "the file"
+        raise InputError(f"{path}: {key}: {describe(error)}")
     for key, problem in problems(params):
         raise InputError(f"{path}: {key}: {problem}")
     for space in params["base"]["spaces"]:

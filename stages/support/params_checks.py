@@ -80,9 +80,9 @@ def unlabelled(study: Study) -> Iterator[Problem]:
     """Images for networks that read something else, or none for those that read some."""
     chosen, needed = study.section["download"]["images"], study.family == "images"
     if needed and chosen == images.NONE:
-        yield "download.images", f"{study.space} has networks of images; choose images other than none"
+        yield "download.images", f"networks of {study.space} read images; set something other than none"
     if not needed and chosen != images.NONE:
-        yield "download.images", f"{study.space} has networks of {study.family}; set none"
+        yield "download.images", f"networks of {study.space} read {study.family}, not images; set none"
 
 
 def kinds(study: Study) -> Iterator[Problem]:
@@ -90,8 +90,8 @@ def kinds(study: Study) -> Iterator[Problem]:
     known = catalogue.names("proxies", study.family)
     for name, proxy in study.proxies.items():
         if proxy["kind"] not in known:
-            words = f"{proxy['kind']} is not a proxy of networks of {study.family}; choose one of {', '.join(known)}"
-            yield f"train_proxy.proxies.{name}.kind", words
+            words = f"{proxy['kind']} is not defined for networks that read {study.family}"
+            yield f"train_proxy.proxies.{name}.kind", f"{words}; choose one of {', '.join(known)}"
 
 
 def unknown(name: str, what: str, known: Sequence[str]) -> str:
@@ -159,7 +159,10 @@ def protocols(study: Study) -> Iterator[Problem]:
         if name not in study.protocols:
             yield key, unknown(name, "protocol", list(study.protocols))
         elif ("resolution" in study.protocols[name]) != (study.family == "images"):
-            yield key, f"{name} is not for networks of {study.family}; only protocols of images have a resolution"
+            yield (
+                key,
+                f"{name} is not for networks that read {study.family}: only protocols for images have a resolution",
+            )
         elif trains and "iterations" not in study.protocols[name]:
             yield key, f"{name} does not say how to train; name one with iterations"
 
@@ -218,7 +221,7 @@ def tasks(study: Study) -> Iterator[Problem]:
             continue
         if found["family"] != study.family:
             known = ", ".join(genes.task_names(study.family))
-            words = f"{task} is for networks of {found['family']}, {study.space} has such of {study.family}"
+            words = f"{task} is for networks that read {found['family']}, those of {study.space} read {study.family}"
             yield f"train_proxy.proxies.{name}.task", f"{words}; published ones: {known}"
 
 

@@ -27,8 +27,12 @@ def documentation() -> str:
         ["## Proxies\n", "Of `train_proxy.proxies.<name>`.\n", *kinds("proxies", proxy)],
         ["## Aggregates\n", "Of `aggregate.<name>`.\n", *kinds("aggregates", aggregate)],
         ["## Searches\n", "Of `search_architecture.searches.<name>`.\n", *kinds("searches", search)],
-        ["## Spaces\n", *table("space | networks of | supernet", map(space, spaces.NAMES))],
-        ["## Sources\n", *table("source | spaces", map(source, catalogue.names("benchmarks")))],
+        ["## Spaces\n", *table("space | networks read | supernet", map(space, spaces.NAMES))],
+        [
+            "## Sources\n",
+            "A hyphen and an underscore in a name are the same.\n",
+            *table("source | spaces", map(source, catalogue.names("benchmarks"))),
+        ],
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -47,21 +51,23 @@ def kinds(room: str, about: Callable[[Declared], str]) -> Iterator[str]:
         for name in catalogue.names(room):
             declared = catalogue.declaration(room, name)
             yield f"| `{name}` | {about(declared)} | | | |"
+            most = declared.get("at_most", {})
             for option, schema in declared.get("options", {}).items():
                 found = resolve(schema)
+                values = allowed(found) + "".join(f", ≤ `{key}`" for key in [most.get(option)] if key)
                 left_out = " (may be left out)" if option in declared.get("optional", []) else ""
                 meaning = " ".join(found.get("description", "").split())
-                yield f"| | | `{option}` | {allowed(found)} | {meaning}{left_out} |"
+                yield f"| | | `{option}` | {values} | {meaning}{left_out} |"
 
     return table("kind | about | option | allowed | meaning", lines())
 
 
 def proxy(declared: Declared) -> str:
     """What a proxy is for and needs."""
-    words = [f"networks of {' or '.join(declared['families'])}"]
+    words = [f"for networks that read {' or '.join(declared['families'])}"]
     words += ["trains"] if declared.get("trains") else []
     words += ["learns labels"] if declared.get("labels") else []
-    words += ["no protocol"] if not declared.get("protocol", True) else []
+    words += ["needs no protocol"] if not declared.get("protocol", True) else []
     return ", ".join(words)
 
 

@@ -23,6 +23,8 @@ ROOT = Path(__file__).parent.parent.parent
 PATH = ROOT / "workflow" / "schemas" / "params.schema.yaml"
 #: The definition in the schema of what sections of a room's plug-ins have in common.
 COMMON = {"proxies": "proxy", "aggregates": "aggregate", "searches": "search"}
+#: What every search has that scores architectures.
+SCORING = {"by", "evaluations", "batch"}
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
@@ -51,25 +53,31 @@ def unused(room: str, declaration: Mapping[str, Any]) -> set[str]:
         return {"protocol"}
     if room != "searches" or declaration["scores"]:
         return set()
-    return {"by", "evaluations", "batch", "halving"} | (set() if declaration["supernet"] else {"protocol"})
+    return {*SCORING, "halving"} | (set() if declaration["supernet"] else {"protocol"})
+
+
+def required(room: str, declaration: Mapping[str, Any]) -> set[str]:
+    """Keys that every section of a plug-in has which declares this."""
+    found = {*load_schema()["$defs"][COMMON[room]]["required"], *declaration.get("options", {})}
+    found -= set(declaration.get("optional", []))
+    if room != "searches":
+        return found
+    return found | (SCORING if declaration["scores"] else set()) | ({"protocol"} if declaration["supernet"] else set())
 
 
 @cache
 def plug_in_schema(room: str, kind: str) -> Schema:
     """The schema of a section of this kind: what is common to the room, and the kind's own options."""
     declaration = catalogue.declaration(room, kind)
-    common, options = load_schema()["$defs"][COMMON[room]], declaration.get("options", {})
+    common = load_schema()["$defs"][COMMON[room]]["properties"]
     left_out = unused(room, declaration)
-    required = {*common["required"], *options} - {*declaration.get("optional", []), *left_out}
-    if declaration.get("supernet"):
-        required.add("protocol")
-    properties = {key: value for key, value in common["properties"].items() if key not in left_out}
+    properties = {key: value for key, value in common.items() if key not in left_out}
     return {
         "$defs": load_schema()["$defs"],
         "type": "object",
         "additionalProperties": False,
-        "required": sorted(required),
-        "properties": {**options, **properties},
+        "required": sorted(required(room, declaration)),
+        "properties": {**properties, **declaration.get("options", {})},
     }
 
 
@@ -80,7 +88,9 @@ def check_section(room: str, section: Mapping[str, Any], where: str) -> None:
     except InputError as error:
         raise InputError(f"{where}.kind: {error}") from error
     if errors := violations(section, schema):
-        raise InputError(describe(max(errors, key=relevance), f"{where}", f" of the kind {section['kind']}"))
+        error = max(errors, key=relevance)
+        key = ".".join([where, *map(str, error.absolute_path)])
+        raise InputError(f"{key}: {describe(error, f' of the kind {section["kind"]}')}")
 
 
 # --- words --------------------------------------------------------------------------------------
@@ -99,20 +109,18 @@ def allowed(schema: Schema) -> str:
     return ", ".join(words) or str(schema.get("type", ""))
 
 
-def describe(error: ValidationError, where: str, of: str = "") -> str:
-    """One line: the file or section, the key, its value, what is allowed."""
-    key = ".".join(map(str, error.absolute_path))
-    place = f"{where}{'.' if of and key else ': ' if key else ''}{key}" if of else f"{where}: {key or 'the file'}"
-    schema = error.schema if isinstance(error.schema, dict) else {}
+def describe(error: ValidationError, of: str = "") -> str:
+    """One line: the value, what is allowed; `of` says of what."""
+    schema = resolve(error.schema) if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties":
-        return f"{place}: {error.message}; known keys{of}: {', '.join(schema.get('properties', {}))}"
+        return f"{error.message}; known keys{of}: {', '.join(schema.get('properties', {}))}"
     if error.validator == "required":
-        return f"{place}: {error.message}{of}"
+        return f"{error.message}{of}"
     if error.validator in ("type", "minProperties"):
-        return f"{place}: {error.message}"
+        return error.message
     values = allowed(schema) if error.validator == "anyOf" else f"{error.validator}: {error.validator_value}"
-    meaning = " ".join(resolve(schema).get("description", "").split())
-    return f"{place}: {error.instance!r} is not allowed ({values}). {meaning}".strip()
+    meaning = " ".join(schema.get("description", "").split())
+    return f"{error.instance!r} is not allowed ({values}). {meaning}".strip()
 
 
 def rows(schema: Schema, key: str = "") -> Iterator[str]:
