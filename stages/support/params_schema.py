@@ -88,9 +88,9 @@ def check_section(room: str, section: Mapping[str, Any], where: str) -> None:
     except InputError as error:
         raise InputError(f"{where}.kind: {error}") from error
     if errors := violations(section, schema):
-        error = max(errors, key=relevance)
-        key = ".".join([where, *map(str, error.absolute_path)])
-        raise InputError(f"{key}: {describe(error, f' of the kind {section["kind"]}')}")
+        violation = max(errors, key=relevance)
+        key = ".".join([where, *map(str, violation.absolute_path)])
+        raise InputError(f"{key}: {describe(violation, ' of the kind ' + section['kind'])}")
 
 
 # --- words --------------------------------------------------------------------------------------
