@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def module_files(name: str) -> list[str]:
 def imports(module: str) -> frozenset[str]:
     """The files (relative to the project) that a file's import statements name, within `gennas` and `stages`."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+    for node in executed(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -103,3 +103,12 @@ def imports(module: str) -> frozenset[str]:
     paths = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)}
     found = {f"{path}.py" for path in paths} | {f"{path}/__init__.py" for path in paths}
     return frozenset(path for path in found if (ROOT / path).is_file())
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but what only a type checker reads."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from executed(child)

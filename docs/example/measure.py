@@ -15,7 +15,7 @@ import torch
 from gennas import spaces
 from gennas.devices import prepare
 from gennas.training import classification as classifier
-from stages.support.cli import track
+from stages.support.command import track
 
 EPOCHS, SEEDS = 3, 3
 DATA = {"dataset": "digits", "batch_size": 64, "validation_share": 0.2}

@@ -1,7 +1,7 @@
 """Small real images: unlabelled ones for the proxies, labelled ones for the retraining.
 
-Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,). The names of the data sets stand here alone: what checks
-params.yaml imports them at every start, so what takes long to import (torch, PIL, scikit-learn) is left to functions.
+Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,). Torch, Pillow and scikit-learn, which take long to
+import, are imported by the functions that need them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,10 +22,25 @@ from gennas.files import pickles
 from gennas.files.fetch import File, fetch
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+
+#: The data sets, each made by the function of its name below: those that give images with labels, `Labelled`, whose
+#: training images are also drawn without labels; and those that only give unlabelled ones.
+DECLARATION = {
+    "labelled": {
+        "digits": "scikit-learn's 1,797 handwritten digits",
+        "cifar10": "CIFAR-10",
+        "cifar10_subset": "4,660 training and 932 test images of CIFAR-10, from GENNAS_MIRROR",
+    },
+    "unlabelled": {
+        "photographs": "crops of scikit-learn's two sample photographs",
+        "noise": "uniform noise",
+        "none": "no images, for networks that read sequences",
+    },
+}
 
 #: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 CIFAR10 = File(
@@ -178,21 +193,59 @@ def cifar10_subset() -> Labelled:
         return Labelled(train, arrays["train_y"], test, arrays["test_y"])
 
 
-LABELLED: dict[str, Callable[[], Labelled]] = {
-    "digits": digits,
-    "cifar10": cifar10,
-    "cifar10_subset": cifar10_subset,
-}
-#: Of the unlabelled images, that there are none: for spaces whose networks read something else.
-NONE = "none"
-UNLABELLED = ("photographs", "noise", "cifar10", "cifar10_subset", NONE)
+# --- data sets by name --------------------------------------------------------------------------
+
+
+def names(labels: bool) -> tuple[str, ...]:
+    """The data sets that have labels, or all that images may be drawn of."""
+    return (*DECLARATION["labelled"],) if labels else (*DECLARATION["unlabelled"], *DECLARATION["labelled"])
 
 
 def labelled(kind: str) -> Labelled:
-    """A labelled data set by name: digits, cifar10 or cifar10_subset."""
-    if kind not in LABELLED:
-        raise InputError(f"dataset: {kind!r} is unknown; choose one of {', '.join(LABELLED)}")
-    return LABELLED[kind]()
+    """A labelled data set by its name in `DECLARATION`."""
+    if kind not in names(labels=True):
+        raise InputError(f"dataset: {kind!r} is unknown; choose one of {', '.join(names(labels=True))}")
+    found: Labelled = globals()[kind]()
+    return found
+
+
+def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
+    """Draw `count` images of size x size pixels, uint8 (count, size, size, 3), of a data set in `DECLARATION`.
+
+    Of a labelled one, distinct training images.
+    """
+    if kind in names(labels=True):
+        return _training_images(kind, count, size, rng)
+    if kind not in names(labels=False):
+        raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(names(labels=False))}")
+    drawn: Images = globals()[kind](count, size, rng)
+    return drawn
+
+
+def photographs(count: int, size: int, rng: np.random.Generator) -> Images:
+    """Crops of scikit-learn's two sample photographs."""
+    from sklearn.datasets import load_sample_images
+
+    whole = load_sample_images().images
+    return np.stack([_crop(whole, size, rng) for _ in range(count)])
+
+
+def noise(count: int, size: int, rng: np.random.Generator) -> Images:
+    """Uniform bytes."""
+    return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
+
+
+def none(_count: int, size: int, _rng: np.random.Generator) -> Images:
+    """No images at all, for networks that read sequences."""
+    return np.empty((0, size, size, 3), np.uint8)
+
+
+def _training_images(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
+    """Distinct training images of a labelled data set."""
+    images = labelled(kind).train_images
+    if count > len(images):
+        raise InputError(f"count: {count} is more than the {len(images)} images of {kind}; lower it")
+    return np.stack([_resized(image, size) for image in images[rng.permutation(len(images))[:count]]])
 
 
 def _resized(image: Images, size: int) -> Images:
@@ -211,31 +264,7 @@ def _crop(photographs: list[Images], size: int, rng: np.random.Generator) -> Ima
     return _resized(photograph[top : top + side, left : left + side], size)
 
 
-def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
-    """Draw `count` images of size x size pixels: uint8 (count, size, size, 3).
-
-    `photographs`: crops of scikit-learn's two sample photographs; `noise`: uniform bytes;
-    `cifar10`, `cifar10_subset`: distinct training images; `none`: no images at all, for networks that
-    read something else.
-    """
-    if kind not in UNLABELLED:
-        raise InputError(f"kind: {kind!r} is unknown; choose one of {', '.join(UNLABELLED)}")
-    if kind == NONE:
-        return np.empty((0, size, size, 3), np.uint8)
-    if kind == "noise":
-        return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
-    if kind == "photographs":
-        from sklearn.datasets import load_sample_images
-
-        photographs = load_sample_images().images
-        return np.stack([_crop(photographs, size, rng) for _ in range(count)])
-    images = labelled(kind).train_images
-    if count > len(images):
-        raise InputError(f"count: {count} is more than the {len(images)} images of {kind}; lower it")
-    return np.stack([_resized(image, size) for image in images[rng.permutation(len(images))[:count]]])
-
-
-def to_tensor(images: Images, reference: Images | None = None) -> Tensor:
+def to_tensor(images: Images, reference: Images | None = None) -> torch.Tensor:
     """Float32 (N, 3, H, W), each channel with the mean and deviation of `reference` made 0 and 1.
 
     `reference` defaults to the images themselves. A constant channel becomes 0.

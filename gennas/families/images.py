@@ -14,8 +14,15 @@ from gennas.errors import InputError
 from gennas.scoring import Context
 from gennas.seeds import derive_seed
 
-#: `training`: the module of `gennas.training` that trains such networks for real.
-DECLARATION = {"reads": "images (B, 3, H, W)", "training": "classification"}
+#: `inputs` and `labelled`: the modules of `gennas.data` with what proxies read, and what networks are trained on for
+#: real, by the module `training` of `gennas.training`; `protocol`: the fields that protocols of this family alone have.
+DECLARATION = {
+    "reads": "images (B, 3, H, W)",
+    "inputs": "images",
+    "labelled": "images",
+    "protocol": ["resolution"],
+    "training": "classification",
+}
 #: Convolutions and pooling are 1.4 times faster in it on a CPU, together with the fused optimiser.
 MEMORY_FORMAT = torch.channels_last
 

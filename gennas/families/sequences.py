@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import torch
 
-#: `training`: the module of `gennas.training` that trains such networks for real.
-DECLARATION = {"reads": "sequences (T, B, D)", "training": "language_model"}
+#: As of `images`; inputs are synthetic.
+DECLARATION = {"reads": "sequences (T, B, D)", "labelled": "texts", "training": "language_model"}
 MEMORY_FORMAT = torch.contiguous_format

@@ -25,7 +25,9 @@ DECLARATION = {
     "trains": True,
     "per_family": ["families", "regression"],
     "taps": "stages",
-    "options": {"task": {"$ref": "#/$defs/task"}},
+    "options": {
+        "task": {"$ref": "#/$defs/task"},
+    },
 }
 
 

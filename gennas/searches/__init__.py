@@ -7,5 +7,5 @@ inside, with the loop of `driver`.
 
 `DECLARATION`: `scores`, whether it scores architectures (then params.yaml says `by`, `evaluations` and `batch`, maybe
 `halving`); `objectives`, whether it can have `several`; `supernet`, whether it needs one of the space; `options`, the
-JSON schemas of its own keys; `at_most`, where there are any, keys whose value may not exceed that of another one.
+JSON schemas of its own keys; `at_most`, the keys that may not exceed another.
 """

@@ -38,6 +38,7 @@ DECLARATION = {
     "objectives": "one",
     "supernet": True,
     "options": {
+        "protocol": {"type": "string", "description": "how the supernet is built, and what its batches are"},
         "steps": {"type": "integer", "minimum": 1, "description": "architectures drawn, T"},
         "mu": {"type": "number", "minimum": 0, "description": "weight of a trace norm beyond nu"},
         "nu": {

@@ -1,74 +1,27 @@
-"""params.yaml: read, checked against its schema and what plug-ins declare, and explained.
+"""params.yaml: read, and checked.
 
-`python -m stages.support.params` checks params.yaml; with `--docs` it prints docs/parameters.md.
-Imports nothing heavy: the Snakefile reads this at every start.
+`python -m stages.support.params` checks params.yaml; with `--docs` it prints docs/parameters.md. `schema` says what
+each key may be; here is what depends on several of them. Imports nothing heavy, for the Snakefile reads this at every
+start.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jsonschema.exceptions import relevance
-
-from gennas import spaces
+from gennas import benchmarks, catalogue, spaces
 from gennas.errors import InputError
-from gennas.files.documents import read_yaml, violations
-from stages.support.params_checks import CHECKS, SEARCHED, Problem, Section, Study, exceeds
-from stages.support.params_old import renamed
-from stages.support.params_schema import check_section, describe, load_schema
+from gennas.files.documents import read_yaml
+from gennas.regression.genes import PUBLISHED, check_family, load_task
+from stages.support import old_keys, schema, scorers
 
-
-def task_file(task: str, space: str) -> str:
-    """The file, from the project's folder, of a task named in params.yaml."""
-    if task == SEARCHED:
-        return f"results/{space}/task_search/best_task.yaml"
-    return task if "/" in task else f"gennas/regression/tasks/{task}.yaml"
-
-
-def check(params: Any, path: Path) -> None:
-    """Raise an InputError for the most telling violation of the schema, or for the first thing it cannot say."""
-    for key, fix in renamed(params):
-        raise InputError(f"{path}: {key}: {fix}")
-    if errors := violations(params, load_schema()):
-        error = max(errors, key=relevance)
-        key = ".".join(map(str, error.absolute_path)) or "the file"
-        raise InputError(f"{path}: {key}: {describe(error)}")
-    for key, problem in problems(params):
-        raise InputError(f"{path}: {key}: {problem}")
-    for space in params["base"]["spaces"]:
-        check_space(Study(space, params[space], params["protocols"]), path)
-
-
-def problems(params: Section) -> Iterator[Problem]:
-    """What is wrong above the sections of the spaces."""
-    for key in params.keys() - {"base", "protocols"}:
-        if key not in spaces.NAMES:
-            yield key, f"there is no search space of this name (known: {', '.join(spaces.NAMES)})"
-    for space in params["base"]["spaces"]:
-        if space not in params:
-            yield "base.spaces", f"{space!r} has no section of its own; add one, or take it out"
-    for name, protocol in params["protocols"].items():
-        if "iterations" in protocol:
-            key = f"protocols.{name}.readout_window"
-            yield from exceeds(key, protocol["readout_window"], "iterations", protocol["iterations"])
-
-
-def check_space(study: Study, path: Path) -> None:
-    """Raise an InputError for the first problem of a space's section."""
-    rooms = {
-        ("proxies", "train_proxy.proxies"): study.proxies,
-        ("aggregates", "aggregate"): study.section["aggregate"],
-        ("searches", "search_architecture.searches"): study.searches,
-    }
-    for (room, key), sections in rooms.items():
-        for name, section in sections.items():
-            check_section(room, section, f"{path}: {study.space}.{key}.{name}")
-    for find in CHECKS:
-        for key, problem in find(study):
-            raise InputError(f"{path}: {study.space}.{key}: {problem}")
+Params = Mapping[str, Any]
+#: The task that search_task finds.
+SEARCHED = "searched"
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
@@ -78,16 +31,268 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     return dict(params)
 
 
+def check(params: Any, path: Path) -> None:
+    """Raise an InputError for an old key, for the most telling violation of the schema, or for what it cannot say."""
+    old_keys.check(params, path)
+    schema.check_schema(params, schema.load_schema(), path)
+    for key in params.keys() - {"base", "protocols"}:
+        if key not in spaces.NAMES:
+            known = ", ".join(spaces.NAMES)
+            raise InputError(f"{path}: {key}: there is no search space of this name (known: {known})")
+    for space in params["base"]["spaces"]:
+        if space not in params:
+            raise InputError(f"{path}: base.spaces: {space!r} has no section of its own; add one, or take it out")
+    for space in params["base"]["spaces"]:
+        for problem in space_problems(params, path, space):
+            raise InputError(f"{path}: {problem}")
+    for key, value, other, limit in limits(params):
+        if value > limit:
+            raise InputError(f"{path}: {key}: {value} is more than {other}, {limit}; lower it")
+
+
+def space_problems(params: Params, path: Path, space: str) -> Iterator[str]:
+    """What is wrong with the section of a space, first things first."""
+    section = params[space]
+    try:
+        benchmarks.check_sources(space, section["download"]["sources"])
+    except InputError as error:
+        yield f"{space}.download.sources: {error}"
+    for room, key, plug_ins in plug_in_sections(section):
+        for name, own in plug_ins.items():
+            schema.check_section(own, room, f"{space}.{key}.{name}", path)
+    each = (
+        input_problems, proxy_problems, aggregate_problems, search_problems, finals_problems, protocol_problems,
+        task_problems, dataset_problems,
+    )  # fmt: skip
+    for problems in each:
+        yield from (f"{space}.{problem}" for problem in problems(params, space))
+
+
+def plug_in_sections(section: Params) -> Iterator[tuple[str, str, Params]]:
+    """The room, the key, and the named sections of each kind of plug-in of a space."""
+    yield "proxies", "train_proxy.proxies", section["train_proxy"]["proxies"]
+    yield "aggregates", "aggregate", section["aggregate"]
+    yield "searches", "search_architecture.searches", section["search_architecture"]["searches"]
+
+
+def family_of(space: str) -> tuple[str, Params]:
+    """What the networks of a space read, and what is declared of that."""
+    family = catalogue.declaration("spaces", space)["family"]
+    return family, catalogue.declaration("families", family)
+
+
+def input_problems(params: Params, space: str) -> Iterator[str]:
+    """Images that no network of the space reads, or none where they do."""
+    images = params[space]["download"]["images"]
+    family, declared = family_of(space)
+    if "inputs" in declared and images == "none":
+        yield f"download.images: none, but the networks of {space} read {family}; choose some"
+    if "inputs" not in declared and images != "none":
+        yield f"download.images: {images}, but the networks of {space} read {family}; write none"
+
+
+def proxy_problems(params: Params, space: str) -> Iterator[str]:
+    """Proxies that are not for what the networks of the space read."""
+    family, _ = family_of(space)
+    known = catalogue.names("proxies", family)
+    for name, proxy in params[space]["train_proxy"]["proxies"].items():
+        if name == scorers.BENCHMARK:
+            yield f"train_proxy.proxies.{name}: this name is the ground truth's; choose another"
+        if proxy["kind"] not in known:
+            yield (
+                f"train_proxy.proxies.{name}.kind: {proxy['kind']} is not a proxy for {family} "
+                f"(choose one of {', '.join(known)})"
+            )
+
+
+def aggregate_problems(params: Params, space: str) -> Iterator[str]:
+    """Combinations of what is no proxy, or with the name of one, or that would learn from what chose a task."""
+    proxies = params[space]["train_proxy"]["proxies"]
+    for name, aggregate in params[space]["aggregate"].items():
+        if name in proxies or name == scorers.BENCHMARK:
+            yield f"aggregate.{name}: a proxy, or the ground truth, has this name; choose another"
+        for member in aggregate["members"]:
+            if member not in proxies:
+                yield f"aggregate.{name}: there is no proxy {member!r}, only {', '.join(proxies)}"
+            elif scorers.learns_labels(aggregate) and proxies[member].get("task") == SEARCHED:
+                yield (
+                    f"aggregate.{name}: the task of {member} was chosen on the architectures that {aggregate['kind']} "
+                    "learns from; take a member of another task"
+                )
+
+
+def search_problems(params: Params, space: str) -> Iterator[str]:
+    """Searches by what is not there, of too many objectives, or without the supernet that they need."""
+    section = params[space]["search_architecture"]
+    for name, search in section["searches"].items():
+        key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
+        yield from scorer_problems(params[space], key, search)
+        if len(scorers.names(search.get("by", []))) > 1 and declared["objectives"] != "several":
+            yield f"{key}.by: {search['kind']} has one objective; name one scorer"
+        yield from halving_problems(params, space, key, search)
+        if declared["supernet"] and not spaces.has_supernet(space):
+            known = ", ".join(filter(spaces.has_supernet, spaces.NAMES))
+            yield f"{key}: there is no supernet of {space}, only of {known}; remove it"
+        if declared["supernet"] and section["candidates"] != "space":
+            yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
+
+
+def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
+    """Names in `by` that are of no proxy, aggregate or benchmark; a protocol that none of them would take."""
+    known = [*section["train_proxy"]["proxies"], *section["aggregate"], scorers.BENCHMARK]
+    for name in scorers.names(scored.get("by", [])):
+        if name not in known:
+            yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
+    if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):
+        yield f"{key}.protocol: nothing that `by` names takes another protocol; remove it"
+
+
+def halving_problems(params: Params, space: str, key: str, search: Params) -> Iterator[str]:
+    """Successive halving of what does not train, or whose losses during training say nothing of its score."""
+    if "halving" not in search:
+        return
+    proxy = params[space]["train_proxy"]["proxies"].get(search["by"]) if isinstance(search["by"], str) else None
+    if proxy is None or not trains(proxy["kind"]):
+        yield f"{key}.halving: only the trainings of one proxy can be halved; remove it"
+        return
+    protocol = halved_protocol(params[space], search)
+    if params["protocols"].get(protocol, {}).get("readout") == "evaluation":
+        yield (
+            f"{key}.halving: {protocol} scores in evaluation mode, and losses in training mode do not compare "
+            "with that; remove it, for whole trainings"
+        )
+
+
+def halved_protocol(section: Params, search: Params) -> str:
+    """The name of the protocol of the one proxy that scores a search."""
+    own = section["train_proxy"]
+    name: str = search.get("protocol") or own["proxies"][search["by"]].get("protocol", own["protocol"])
+    return name
+
+
+def finals_problems(params: Params, space: str) -> Iterator[str]:
+    """Finals of searches that are not there, by what is not there."""
+    finals, searches = params[space]["finals"], params[space]["search_architecture"]["searches"]
+    for name in finals["of"]:
+        if name not in searches:
+            yield f"finals.of: there is no search {name!r}, only {', '.join(searches)}"
+    yield from scorer_problems(params[space], "finals", finals)
+
+
+def trains(kind: str) -> bool:
+    """Whether a kind of proxy trains networks."""
+    return bool(catalogue.declaration("proxies", kind).get("trains"))
+
+
+def named_protocols(section: Params) -> Iterator[tuple[str, str, bool]]:
+    """A space's keys that name a protocol, the name, and whether networks are trained by it."""
+    proxies = section["train_proxy"]["proxies"]
+    for name, proxy in proxies.items():
+        if scorers.needs_protocol(proxy["kind"]):
+            own = f"train_proxy.proxies.{name}.protocol" if "protocol" in proxy else "train_proxy.protocol"
+            yield own, proxy.get("protocol", section["train_proxy"]["protocol"]), trains(proxy["kind"])
+    yield "train_proxy.protocol", section["train_proxy"]["protocol"], False
+    yield "search_task.protocol", section["search_task"]["protocol"], True
+    for name, search in section["search_architecture"]["searches"].items():
+        yield from scoring_protocol(section, f"search_architecture.searches.{name}", search)
+    yield from scoring_protocol(section, "finals", section["finals"])
+
+
+def scoring_protocol(section: Params, key: str, scored: Params) -> Iterator[tuple[str, str, bool]]:
+    """The same of what `by` scores, or of a search that scores nothing and builds networks itself."""
+    if "protocol" in scored:
+        named = own_proxies(section, scored.get("by", []))
+        yield f"{key}.protocol", scored["protocol"], any(trains(kind) for kind in named)
+
+
+def own_proxies(section: Params, by: Any) -> list[str]:
+    """The kinds of the proxies that `by` names itself, not as members of an aggregate, and that need a protocol."""
+    proxies = section["train_proxy"]["proxies"]
+    kinds = [proxies[name]["kind"] for name in scorers.names(by) if name in proxies]
+    return list(filter(scorers.needs_protocol, kinds))
+
+
+def protocol_problems(params: Params, space: str) -> Iterator[str]:
+    """Protocols that are not there, or not for what they are to be used for."""
+    for key, name, training in named_protocols(params[space]):
+        if name not in params["protocols"]:
+            yield f"{key}: there is no protocol {name!r}, only {', '.join(params['protocols'])}"
+            continue
+        yield from (f"{key}: {problem}" for problem in family_problems(params["protocols"][name], name, space))
+        if training and "iterations" not in params["protocols"][name]:
+            yield f"{key}: {name} does not say how to train; name one with iterations"
+
+
+def family_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
+    """Fields of a protocol that the family of a space needs, or that only another one has."""
+    family, declared = family_of(space)
+    needed = declared.get("protocol", [])
+    every = [catalogue.declaration("families", one).get("protocol", []) for one in catalogue.names("families")]
+    for field in chain.from_iterable(every):
+        if (field in needed) != (field in protocol):
+            verb = "needs" if field in needed else "has"
+            yield f"{name} is not for {family}, which the networks of {space} read: it {verb} {field}"
+
+
+def task_problems(params: Params, space: str) -> Iterator[str]:
+    """Tasks that are not there, or not for what the networks of the space read."""
+    family, _ = family_of(space)
+    for name, proxy in params[space]["train_proxy"]["proxies"].items():
+        if (task := proxy.get("task", SEARCHED)) != SEARCHED:
+            try:
+                check_family(load_task(task), family)
+            except InputError as error:
+                yield f"train_proxy.proxies.{name}.task: {task}: {error}"
+
+
+def dataset_problems(params: Params, space: str) -> Iterator[str]:
+    """Data to retrain on that are not there, or not for the networks of the space."""
+    dataset, (_, declared) = params[space]["retrain"]["dataset"], family_of(space)
+    data = catalogue.declaration("data", declared["labelled"])
+    if dataset in data["labelled"] or ("folder" in data and Path(dataset).is_dir()):
+        return
+    known = ", ".join(data["labelled"]) + (f", or {data['folder']}" if "folder" in data else "")
+    yield f"retrain.dataset: {dataset!r} is not one of {known}"
+
+
+def limits(params: Params) -> Iterator[tuple[str, int, str, int]]:
+    """What the schema cannot say: a key, its value, and what it may not exceed."""
+    for name, protocol in params["protocols"].items():
+        if "iterations" in protocol:
+            yield f"protocols.{name}.readout_window", protocol["readout_window"], "iterations", protocol["iterations"]
+    for space in params["base"]["spaces"]:
+        budget = params[space]["search_task"]["budget"]
+        yield f"{space}.search_task.budget.tournament", budget["tournament"], "population", budget["population"]
+        for name, search in params[space]["search_architecture"]["searches"].items():
+            yield from search_limits(params, space, f"{space}.search_architecture.searches.{name}", search)
+
+
+def search_limits(params: Params, space: str, key: str, search: Params) -> Iterator[tuple[str, int, str, int]]:
+    """The same of a search: the pairs that its kind declares, and the rungs of halving."""
+    pairs = {"batch": "evaluations", **catalogue.declaration("searches", search["kind"]).get("at_most", {})}
+    for name, other in pairs.items():
+        if name in search and other in search:
+            yield f"{key}.{name}", search[name], other, search[other]
+    if "halving" in search:
+        protocol = params["protocols"][halved_protocol(params[space], search)]
+        for rung in search["halving"]["rungs"]:
+            yield f"{key}.halving.rungs", rung, "iterations", protocol["iterations"]
+
+
+def task_file(task: str, space: str) -> str:
+    """The file of a task that params.yaml names, relative to the project."""
+    if task == SEARCHED:
+        return f"results/{space}/task_search/best_task.yaml"
+    return task if "/" in task else str((PUBLISHED / f"{task}.yaml").relative_to(schema.ROOT))
+
+
 def main() -> None:
-    """Check a file, or print the docs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, nargs="?", default=Path("params.yaml"))
     parser.add_argument("--docs", action="store_true", help="print docs/parameters.md")
     args = parser.parse_args()
     if args.docs:
-        from stages.support.params_docs import documentation
-
-        print(documentation(), end="")
+        print(schema.documentation(), end="")
         return
     try:
         load(args.path)

@@ -12,10 +12,9 @@ from dvc.utils.hydra import apply_overrides
 from gennas import catalogue
 from gennas.data import images
 from gennas.errors import InputError
-from gennas.files.documents import read_yaml
-from stages.support import params, params_docs, params_old
+from stages.support import params, schema
 
-DEFAULT, ROOT = Path("params.yaml"), Path.cwd()
+DEFAULT = Path("params.yaml")
 
 
 def changed(*path_and_value):
@@ -38,8 +37,19 @@ def test_the_default_study_is_valid():
 
 SPACE = "nasbench201"
 PROXIES = (SPACE, "train_proxy", "proxies")
-AGGREGATE = (SPACE, "aggregate")
 SEARCHES = (SPACE, "search_architecture", "searches")
+FINALS = (SPACE, "finals")
+
+
+def search(**changes):
+    """A search of the default study with other keys; `...` removes one."""
+    section = {**yaml.safe_load(DEFAULT.read_text())[SPACE]["search_architecture"]["searches"]["evolution"], **changes}
+    return {key: value for key, value in section.items() if value is not ...}
+
+
+#: What a search of another kind has not.
+EVOLUTIONS = {"population": ..., "tournament": ..., "halving": ...}
+NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, "nu": "mean"}
 
 
 @pytest.mark.parametrize(
@@ -54,214 +64,162 @@ SEARCHES = (SPACE, "search_architecture", "searches")
         (("protocols", "reduced", "learning_rate", "1e-3"), ["learning_rate", "1e-3", "number"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "telepathy", "seeds": 1}), ["mine", "telepathy"]),
         ((SPACE, "train_proxy", "proxies", "mine", {"kind": "regression", "seeds": 1}), ["mine", "task"]),
-        ((*PROXIES, "mine", {"kind": "common", "seeds": 1}), ["mine.kind", "'common'", "naswot"]),
-        ((*PROXIES, "mine", {"kind": "short_training", "seeds": 1}), ["mine", "dataset", "short_training"]),
-        ((*PROXIES, "mine", {"kind": "short_training", "dataset": "cats", "seeds": 1}), ["mine.dataset", "cats"]),
-        ((*PROXIES, "mine", {"kind": ["naswot"], "seeds": 1}), ["mine.kind", "naswot", "string"]),
-        ((*PROXIES, "naswot", "dataset", "digits"), ["naswot", "dataset", "known keys", "protocol"]),
-        ((*PROXIES, "naswot", "seeds", "two"), ["naswot.seeds", "two", "integer"]),
+        ((*PROXIES, "mine", {"kind": "common", "seeds": 1}), ["mine.kind", "common is none", "naswot"]),
+        ((*PROXIES, "mine", {"kind": "short_training", "seeds": 1}), ["mine", "dataset"]),
+        ((*PROXIES, "mine", {"kind": "short_training", "seeds": 1, "dataset": "x"}), ["mine.dataset", "x", "digits"]),
+        ((*PROXIES, "naswot", "dataset", "digits"), ["naswot.dataset", "naswot has no such option", "protocol"]),
         ((*PROXIES, "naswot", "protocol", "rumour"), ["naswot.protocol", "rumour", "untrained"]),
         ((*PROXIES, "single", "protocol", "untrained"), ["single.protocol", "untrained", "iterations"]),
-        ((*PROXIES, "flops", "protocol", "untrained"), ["flops", "protocol", "known keys of the kind flops"]),
+        ((*PROXIES, "flops", "protocol", "untrained"), ["flops.protocol", "flops has no such option"]),
         ((*PROXIES, "benchmark", {"kind": "flops", "seeds": 1}), ["proxies.benchmark", "ground truth"]),
         ((SPACE, "search_task", "protocol", "untrained"), ["search_task.protocol", "untrained", "iterations"]),
-        ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
-        ((SPACE, "search_task", "budget", "tournament", 9), ["budget.tournament", "9", "population", "5"]),
         (("protocols", "untrained", "iterations", 10), ["untrained", "optimizer"]),
+        (
+            (SPACE, "aggregate", "all", {"kind": "log_rank", "members": ["naswot", "rumour"]}),
+            ["all", "rumour", "flops"],
+        ),
+        ((SPACE, "aggregate", "all", {"kind": "median", "members": ["naswot", "flops"]}), ["all.kind", "mean_rank"]),
+        ((SPACE, "aggregate", "naswot", {"kind": "log_rank", "members": ["flops", "single"]}), ["naswot", "name"]),
+        ((SPACE, "aggregate", "all", {"kind": "fit", "members": ["naswot", "searched"]}), ["all", "searched", "fit"]),
+        ((SPACE, "aggregate", "one", {"kind": "log_rank", "members": ["flops"]}), ["one.members", "2"]),
         (("protocols", "reduced", "readout_window", 99), ["reduced.readout_window", "99", "iterations", "30"]),
-        ((*AGGREGATE, "all", {"kind": "log_rank", "members": ["naswot", "rumour"]}), ["all", "rumour", "flops"]),
-        ((*AGGREGATE, "all", {"kind": "vote", "members": ["naswot", "flops"]}), ["all.kind", "vote", "log_rank"]),
-        ((*AGGREGATE, "all", {"kind": "fit", "members": ["naswot", "flops"], "ridge": 1}), ["all", "ridge", "labels"]),
-        ((*AGGREGATE, "naswot", {"kind": "log_rank", "members": ["flops", "single"]}), ["naswot", "name"]),
-        ((*AGGREGATE, "benchmark", {"kind": "log_rank", "members": ["flops", "single"]}), ["benchmark", "name"]),
-        ((*AGGREGATE, "all", {"kind": "fit", "members": ["naswot", "searched"]}), ["all", "searched", "fit"]),
-        ((*AGGREGATE, "one", {"kind": "log_rank", "members": ["flops"]}), ["one.members", "2"]),
-        ((SPACE, "search_architecture", "candidates", "benchmark"), ["nasi_fix", "candidates: space"]),
-        ((SPACE, "search_architecture", "candidates", "table"), ["candidates", "table", "benchmark"]),
-        ((SPACE, "search_architecture", "searches", {}), ["searches", "{}"]),
-        ((*SEARCHES, "mine", {"kind": "annealing", "seeds": 1}), ["mine.kind", "annealing", "random_search"]),
-        ((*SEARCHES, "random", "by", "rumour"), ["random.by", "rumour", "with_gennas", "benchmark"]),
-        ((*SEARCHES, "random", "by", ...), ["searches.random", "by", "random_search"]),
-        ((*SEARCHES, "random", "by", ["flops", "rumour"]), ["random.by", "rumour"]),
-        ((*SEARCHES, "random", "by", []), ["random.by", "[]", "array"]),
-        ((*SEARCHES, "local", "by", ["nasbench101", "flops"]), ["local.by", "local_search", "one objective"]),
-        ((*SEARCHES, "random", "evaluations", ...), ["searches.random", "evaluations"]),
-        ((*SEARCHES, "random", "population", 3), ["searches.random", "population", "known keys"]),
-        ((*SEARCHES, "evolution", "population", ...), ["searches.evolution", "population"]),
-        ((*SEARCHES, "evolution", "population", "all"), ["evolution.population", "all", "integer"]),
-        ((*SEARCHES, "evolution", "population", 199), ["evolution.population", "199", "evaluations", "150"]),
-        ((*SEARCHES, "evolution", "tournament", 31), ["evolution.tournament", "31", "population", "30"]),
-        ((*SEARCHES, "evolution", "protocol", "paper"), ["halving", "paper", "evaluation"]),
-        ((*SEARCHES, "evolution", "protocol", "untrained"), ["evolution.protocol", "untrained", "iterations"]),
-        ((*SEARCHES, "evolution", "halving", "rungs", [10, 31]), ["halving.rungs", "31", "iterations", "30"]),
-        ((*SEARCHES, "evolution", "halving", "rungs", [10, 10]), ["halving.rungs", "10"]),
-        ((*SEARCHES, "evolution", "by", "naswot"), ["evolution.halving", "naswot", "trains"]),
-        ((*SEARCHES, "evolution", "by", "with_gennas"), ["evolution.halving", "with_gennas", "one proxy"]),
-        ((*SEARCHES, "evolution", "by", ["nasbench101", "single"]), ["evolution.halving", "one proxy"]),
-        ((*SEARCHES, "oracle", "protocol", "reduced"), ["oracle.protocol", "benchmark", "remove"]),
-        ((*SEARCHES, "nasi_fix", "by", "naswot"), ["nasi_fix", "by", "known keys of the kind nasi"]),
-        ((*SEARCHES, "nasi_fix", "protocol", "rumour"), ["nasi_fix.protocol", "rumour", "reduced"]),
-        ((*SEARCHES, "nasi_fix", "protocol", ...), ["nasi_fix", "protocol"]),
-        ((*SEARCHES, "nasi_fix", "steps", 0), ["nasi_fix.steps", "0", "1"]),
-        ((*SEARCHES, "nasi_fix", "nu", "median"), ["nasi_fix.nu", "median", "mean"]),
-        ((SPACE, "finals", "of", ["evolution", "rumour"]), ["finals.of", "rumour", "nasi_ada"]),
-        ((SPACE, "finals", "by", "rumour"), ["finals.by", "rumour", "with_gennas"]),
-        ((SPACE, "finals", "by", ["flops", "single"]), ["finals.by", "flops", "string"]),
-        ((SPACE, "finals", "by", "zero_cost"), ["finals.protocol", "zero_cost", "remove"]),
-        ((SPACE, "finals", "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
-        ((SPACE, "finals", "protocol", "untrained"), ["finals.protocol", "untrained", "iterations"]),
-        ((*PROXIES, "single", "task", "tasks/nowhere.yaml"), ["single.task", "tasks/nowhere.yaml"]),
-        ((*PROXIES, "single", "task", "rumour"), ["single.task", "rumour", "nasbench101", "path"]),
+        ((SPACE, "search_task", "protocol", "rumour"), ["search_task.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", search(kind="telepathy")), ["searches.mine.kind", "telepathy", "ageing_evolution"]),
+        ((*SEARCHES, "mine", search(by="rumour")), ["searches.mine.by", "rumour", "nasbench101", "benchmark"]),
+        ((*SEARCHES, "mine", search(by=...)), ["searches.mine", "'by' is a required property"]),
+        ((*SEARCHES, "mine", search(by=["flops"])), ["searches.mine.by", "flops"]),
+        ((*SEARCHES, "mine", search(kind="random_search")), ["searches.mine.population", "random_search has no such"]),
+        (
+            (
+                *SEARCHES,
+                "mine",
+                {"kind": "local_search", "by": ["flops", "single"], "evaluations": 9, "batch": 1, "seeds": 1},
+            ),
+            ["searches.mine.by", "one objective"],
+        ),
+        ((*SEARCHES, "mine", search(tournament=99)), ["searches.mine.tournament", "99", "population", "30"]),
+        ((*SEARCHES, "mine", search(population=199)), ["searches.mine.population", "199", "evaluations", "150"]),
+        ((*SEARCHES, "mine", search(batch=199)), ["searches.mine.batch", "199", "evaluations", "150"]),
+        (
+            (*SEARCHES, "mine", search(halving={"rungs": [10, 31], "minimum": 3})),
+            ["mine.halving.rungs", "31", "iterations", "30"],
+        ),
+        ((*SEARCHES, "mine", search(by="flops")), ["searches.mine.halving", "trainings of one proxy"]),
+        ((*SEARCHES, "mine", search(by="with_gennas")), ["searches.mine.halving", "trainings of one proxy"]),
+        ((*SEARCHES, "mine", search(by=["nasbench101", "flops"])), ["searches.mine.halving", "trainings of one proxy"]),
+        ((*PROXIES, "nasbench101", "protocol", "paper"), ["halving", "paper", "evaluation"]),
+        ((*SEARCHES, "mine", search(protocol="rumour")), ["mine.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", search(protocol="untrained")), ["mine.protocol", "untrained", "iterations"]),
+        ((*SEARCHES, "mine", search(protocol="paper")), ["mine.halving", "paper", "evaluation"]),
+        ((*SEARCHES, "mine", search(by="with_gennas", protocol="paper", halving=...)), ["mine.protocol", "remove it"]),
+        ((*SEARCHES, "mine", search(by="benchmark", protocol="paper", halving=...)), ["mine.protocol", "remove it"]),
+        ((*FINALS, "by", "with_gennas"), ["finals.protocol", "remove it"]),
+        ((*FINALS, "by", ["nasbench101", "naswot"]), ["finals.by"]),
+        ((*SEARCHES, "mine", {**NASI, "protocol": "rumour"}), ["mine.protocol", "rumour", "reduced"]),
+        ((*SEARCHES, "mine", {**NASI, "steps": 0}), ["mine.steps", "0", "1"]),
+        ((*SEARCHES, "mine", {**NASI, "by": "flops"}), ["mine.by", "nasi has no such option"]),
+        ((SPACE, "search_architecture", "searches", {}), ["searches"]),
+        ((*FINALS, "of", ["rumour"]), ["finals.of", "rumour", "evolution"]),
+        ((*FINALS, "by", "rumour"), ["finals.by", "rumour", "nasbench101"]),
+        ((*FINALS, "protocol", "rumour"), ["finals.protocol", "rumour", "reduced"]),
+        ((*FINALS, "protocol", "untrained"), ["finals.protocol", "untrained", "iterations"]),
+        ((SPACE, "search_task", "budget", "tournament", 9), ["budget.tournament", "9", "population", "5"]),
         ((*PROXIES, "single", "task", "dvc.yaml"), ["single.task", "dvc.yaml"]),
-        ((*PROXIES, "single", "task", "nlp"), ["single.task", "nlp", "images", "combo"]),
-        ((*PROXIES, "flops", "task", "single"), ["proxies.flops", "task", "known keys"]),
+        ((*PROXIES, "single", "task", "rumour"), ["single.task", "rumour", "nasbench101"]),
+        ((*PROXIES, "single", "task", "tasks/nowhere.yaml"), ["single.task", "tasks/nowhere.yaml"]),
+        ((*PROXIES, "single", "task", "nlp"), ["single.task", "nlp", "sequences", "images"]),
+        ((*PROXIES, "flops", "task", "single"), ["flops.task", "flops has no such option"]),
         ((SPACE, "download", "images", "none"), ["download.images", "none", "read images"]),
-        ((SPACE, "download", "sources", ["rumour"]), ["download.sources", "rumour", "analog_nasbench"]),
-        ((SPACE, "download", "sources", []), ["download.sources", "[]"]),
+        ((SPACE, "download", "sources", ["nds-cifar10"]), ["download.sources", "nds-cifar10", "analog_nasbench"]),
         ((SPACE, "retrain", "dataset", "cifar-10"), ["retrain.dataset", "cifar-10", "cifar10_subset"]),
-        (("protocols", "reduced", "resolution", ...), ["protocol", "reduced", "images", "resolution"]),
+        (("protocols", "reduced", "resolution", ...), ["protocol", "reduced", "images", "needs resolution"]),
         (("base", "spaces", ["nasbench301"]), ["base.spaces", "nasbench301"]),
         (("nasbench301", yaml.safe_load(DEFAULT.read_text())[SPACE]), ["nasbench301", "nasbench201"]),
-        (("common", yaml.safe_load(DEFAULT.read_text())[SPACE]), ["common", "nasbench201"]),
         (("base", "seed", ...), ["base", "seed"]),
+        # keys of earlier versions: what to write instead
+        ((SPACE, "download", {"source": "official", "images": "noise"}), ["write sources: [nasbench101]"]),
+        ((SPACE, "search_architecture", "over", "table"), ["search_architecture.over", "write candidates: benchmark"]),
+        ((SPACE, "search_architecture", "task", "tasks/nlp.yaml"), ["search_architecture.task", "`by`"]),
+        ((SPACE, "search_architecture", "population", 30), ["population", "write searches", "ageing_evolution"]),
+        ((SPACE, "search_architecture", "finals", {}), ["search_architecture.finals", "beside search_architecture"]),
+        ((SPACE, "search_architecture", "nasi", {}), ["write searches", "kind: nasi"]),
+        ((*PROXIES, "single", "task", "tasks/nasbench101.yaml"), ["single.task", "write task: nasbench101"]),
     ],
     ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
 )
 def test_bad_values_are_named(path_and_value, named):
+    assert_refused(changed(*path_and_value), named)
+
+
+def assert_refused(study, named):
     with pytest.raises(InputError) as caught:
-        params.check(changed(*path_and_value), Path("params.yaml"))
+        params.check(study, Path("params.yaml"))
     message = str(caught.value)
     assert message.startswith("params.yaml: ") and "\n" not in message
     assert all(word in message for word in named), message
 
 
+def sequences(**changes):
+    """A study of a space whose networks read sequences."""
+    study = yaml.safe_load(Path("studies/spaces/params.yaml").read_text())
+    study["base"]["spaces"] = ["nasbench_nlp"]
+    for key, value in changes.items():
+        study["nasbench_nlp"][key] = {**study["nasbench_nlp"][key], **value}
+    return study
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"images": "noise"}, ["download.images", "sequences", "none"]),
-        ({"kind": "naswot"}, ["mine.kind", "naswot", "sequences", "regression"]),
-        ({"task": "combo"}, ["nlp.task", "combo", "sequences", "nlp_combo"]),
-        ({"resolution": 16}, ["protocol", "recurrent", "sequences"]),
-        ({"dataset": "digits"}, ["retrain.dataset", "digits", "descriptions"]),
-        ({"nasi": True}, ["searches.mine", "nasi", "supernet", "nasbench201"]),
+        ({"download": {"images": "noise"}}, ["download.images", "read sequences", "write none"]),
+        ({"search_task": {"protocol": "nds"}}, ["search_task.protocol", "sequences", "it has resolution"]),
+        ({"retrain": {"dataset": "digits"}}, ["retrain.dataset", "digits", "descriptions", "folder"]),
+        ({"retrain": {"dataset": "no/folder"}}, ["retrain.dataset", "no/folder"]),
     ],
-    ids=str,
 )
-def test_what_a_space_of_sequences_cannot_have_is_named(changes, named):
-    study = read_yaml(Path("studies/spaces/params.yaml"))
-    study["base"]["spaces"] = ["nasbench_nlp"]
-    section = study["nasbench_nlp"]
+def test_what_is_not_for_sequences_is_named(changes, named):
+    params.check(sequences(), Path("params.yaml"))
+    assert_refused(sequences(**changes), named)
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name in catalogue.names("proxies") if name not in catalogue.names("proxies", "sequences")]
+)
+def test_a_proxy_that_is_not_for_sequences_is_named(kind):
+    study = sequences()
+    proxy = {"kind": kind, "seeds": 1, **({"dataset": "digits"} if kind == "short_training" else {})}
+    study["nasbench_nlp"]["train_proxy"]["proxies"]["mine"] = proxy
+    assert_refused(study, ["mine.kind", kind, "sequences", "regression"])
+
+
+def test_a_supernet_is_of_a_whole_space_that_has_one():
+    study = changed(*SEARCHES, "mine", NASI)
     params.check(study, Path("params.yaml"))
-    section["download"]["images"] = changes.get("images", "none")
-    section["retrain"]["dataset"] = changes.get("dataset", "descriptions")
-    section["train_proxy"]["proxies"]["nlp"]["task"] = changes.get("task", "nlp")
-    if "kind" in changes:
-        section["train_proxy"]["proxies"]["mine"] = {"kind": changes["kind"], "seeds": 1}
-    if "resolution" in changes:
-        study["protocols"]["recurrent"]["resolution"] = changes["resolution"]
-    if "nasi" in changes:
-        nasi = {"kind": "nasi", "protocol": "recurrent", "steps": 1, "mu": 1.0, "nu": 1.0, "seeds": 1}
-        section["search_architecture"]["searches"]["mine"] = nasi
-    with pytest.raises(InputError) as caught:
-        params.check(study, Path("params.yaml"))
-    assert all(word in str(caught.value) for word in named), caught.value
+    study[SPACE]["search_architecture"]["candidates"] = "benchmark"
+    assert_refused(study, ["nasi", "candidates: space"])
+    study = sequences()
+    study["nasbench_nlp"]["search_architecture"]["searches"]["mine"] = NASI
+    assert_refused(study, ["searches.mine", "no supernet of nasbench_nlp", "nasbench201"])
 
 
-def test_a_task_file_that_is_no_task_is_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("tasks").mkdir()
-    Path("tasks/mine.yaml").write_text("family: images\nnoise: loud\n")
-    study = yaml.safe_load((ROOT / DEFAULT).read_text())
-    study[SPACE]["train_proxy"]["proxies"]["single"]["task"] = "tasks/mine.yaml"
-    with pytest.raises(InputError, match=r"single\.task: tasks/mine\.yaml"):
-        params.check(study, DEFAULT)
-    shutil.copy(ROOT / "gennas/regression/tasks/combo.yaml", "tasks/mine.yaml")
-    params.check(study, DEFAULT)
+def test_a_folder_of_texts_is_data(tmp_path):
+    params.check(sequences(retrain={"dataset": str(tmp_path)}), Path("params.yaml"))
 
 
-def test_a_task_has_a_file():
-    assert params.task_file("searched", "nasbench101") == "results/nasbench101/task_search/best_task.yaml"
-    assert params.task_file("tasks/mine.yaml", "nasbench101") == "tasks/mine.yaml"
-    assert Path(params.task_file("combo", "nasbench101")).is_file()
-
-
-@pytest.mark.parametrize("study", sorted(Path("studies").glob("*/params.yaml")), ids=str)
-def test_the_studies_are_valid(study):
-    assert params.load(study)
+def test_several_objectives_and_an_aggregate_score_a_search():
+    params.check(changed(*SEARCHES, "mine", search(by=["with_gennas", "benchmark"], halving=...)), Path("params.yaml"))
 
 
 def test_data_sets_are_those_that_there_are():
-    page = params_docs.documentation()
-    for name in (*images.LABELLED, *images.UNLABELLED):
-        assert f"`{name}`" in page
-        if name in images.LABELLED:
-            params.check(changed(SPACE, "retrain", "dataset", name), DEFAULT)
-            proxy = {"kind": "short_training", "dataset": name, "protocol": "reduced", "seeds": 1}
-            params.check(changed(*PROXIES, "mine", proxy), DEFAULT)
-        if name in images.UNLABELLED and name != images.NONE:
-            params.check(changed(SPACE, "download", "images", name), DEFAULT)
+    definitions = schema.load_schema()["$defs"]
+    assert tuple(definitions["labelled_images"]["enum"]) == images.names(labels=True)
+    assert set(definitions["unlabelled_images"]["enum"]) == set(images.names(labels=False))
 
 
-def test_checking_loads_nothing_heavy():
-    heavy = "{'torch', 'pyarrow', 'PIL', 'sklearn', 'requests', 'matplotlib'}"
-    program = f"import sys; from stages.support import params; params.load(); print({heavy} & {{*sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "set()\n", done.stderr
-
-
-# --- keys as they were --------------------------------------------------------------------------
-
-#: Of a study as it was: what stood where, and what its line says now.
-OLD_SEARCH = {
-    "over": ("table", ["candidates: benchmark"]),
-    "task": ("tasks/nasbench101.yaml", ["searches:", "docs/parameters.md"]),
-    "protocol": ("reduced", ["searches:", "docs/parameters.md"]),
-    "population": (30, ["searches:", "ageing_evolution"]),
-    "tournament": (8, ["searches:", "ageing_evolution"]),
-    "offspring": (10, ["searches:", "batch"]),
-    "rungs": ([10], ["searches:", "halving"]),
-    "evaluations": (150, ["searches:"]),
-    "seeds": (2, ["searches:"]),
-    "nasi": ({"protocol": "reduced", "steps": 100, "mu": 2.0, "nu": 6.0}, ["searches:", "nasi"]),
-    "finals": ({"protocol": "thorough", "finalists": 30, "repetitions": 2}, ["finals: {of:", "docs/parameters.md"]),
-}
-OLD = [
-    ((SPACE, "download", {"source": "analog-nasbench", "images": "noise"}), ["sources: [analog-nasbench]"]),
-    ((*PROXIES, "single", "task", "tasks/single.yaml"), ["single.task", "task: single"]),
-    *(((SPACE, "search_architecture", key, value), [key, *named]) for key, (value, named) in OLD_SEARCH.items()),
-]
-
-
-@pytest.mark.parametrize(("path_and_value", "named"), OLD, ids=[str(path[-2]) for path, _ in OLD])
-def test_an_old_key_is_one_line_that_says_what_to_write(path_and_value, named):
-    with pytest.raises(InputError) as caught:
-        params.check(changed(*path_and_value), Path("params.yaml"))
-    message = str(caught.value)
-    assert message.startswith(f"params.yaml: {SPACE}.") and "\n" not in message
-    assert all(word in message for word in named), message
-
-
-def test_an_old_study_gets_a_line_for_each_old_key():
-    """A search's section as it was at the last release, all keys of it; corrected one by one, none is left."""
-    old = changed(SPACE, "search_architecture", {key: value for key, (value, _) in OLD_SEARCH.items()})
-    keys = []
-    while found := next(params_old.renamed(old), None):
-        keys.append(found[0].rsplit(".", 1)[1])
-        del old[SPACE]["search_architecture"][keys[-1]]
-        assert len(keys) <= len(OLD_SEARCH)
-    assert sorted(keys) == sorted(OLD_SEARCH)
-
-
-def test_the_names_of_old_sources_are_translated():
-    section = {"download": {"source": "ptb+wikitext2"}}
-    (found,) = params_old.renamed({"nasbench_nlp": section})
-    assert found[0] == "nasbench_nlp.download.source"
-    assert "sources: [nasbench-nlp, nasbench-nlp-wikitext2]" in found[1]
-
-
-@pytest.mark.parametrize("text", ["[]", "a: 1", "a: {download: 3, train_proxy: {proxies: [1]}}", "a: {b: {c: d}}"])
-def test_what_is_no_study_at_all_has_no_old_keys(text):
-    assert list(params_old.renamed(yaml.safe_load(text))) == []
+def test_the_file_of_a_task():
+    assert params.task_file("searched", SPACE) == f"results/{SPACE}/task_search/best_task.yaml"
+    assert Path(params.task_file("nasbench101", SPACE)).is_file()
+    assert params.task_file("tasks/mine.yaml", SPACE) == "tasks/mine.yaml"
 
 
 def test_what_dvc_exp_run_sets_is_set(tmp_path):
@@ -286,23 +244,17 @@ def test_the_command_exits_with_one_line(tmp_path, text):
 
 def test_docs_parameters_is_generated():
     message = "run `make docs`"
-    assert Path("docs/parameters.md").read_text() == params_docs.documentation(), message
+    assert Path("docs/parameters.md").read_text() == schema.documentation(), message
 
 
-def test_every_key_and_option_is_described():
-    lines = params_docs.documentation().splitlines()
-    rows = [line for line in lines if line.startswith(("| `", "| | |")) and not line.endswith("| | | |")]
-    assert len(rows) > 100 and not [row for row in rows if row.endswith("|  |")]
+def test_every_key_of_the_schema_is_described():
+    rows = [row for row in schema.documentation().splitlines() if row.startswith("|")]
+    assert len(rows) > 60 and not [row for row in rows if row.endswith("|  |")]
 
 
-@pytest.mark.parametrize("room", ["proxies", "aggregates", "searches", "spaces", "benchmarks"])
-def test_every_plug_in_is_listed(room):
-    page = params_docs.documentation()
-    assert all(f"\n| `{name}` |" in page for name in catalogue.names(room))
-
-
-def test_docs_proxies_lists_every_proxy():
-    table = Path("docs/proxies.md").read_text().split("## All proxies")[1].split("\n## ")[0]
-    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    listed = [name.strip(" `") for cell in cells for name in cell.split(",")]
-    assert sorted(listed) == catalogue.names("proxies")
+def test_every_option_of_every_kind_is_documented():
+    page = schema.documentation()
+    for room in schema.SECTIONS:
+        for kind in catalogue.names(room):
+            for option in catalogue.declaration(room, kind).get("options", {}):
+                assert f"| `{kind}` | `{option}` |" in page
