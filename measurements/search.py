@@ -1,8 +1,8 @@
 """How good a cell of NAS-Bench-201 a study's search finds within minutes: its true rank, over base seeds.
 
-Ageing evolution and its finals as in `stages.search_architecture` and `stages.finals`, on all cores, with the budget of
-the default study and the larger one of the whole space's. The ground truth only judges. Writes searches.parquet and a
-table, which docs/performance.md shows.
+The first search of a study's finals, and these finals, as `stages.search_architecture` and `stages.finals` run them, on
+all cores, with the budget of the default study and the larger one of the whole space's. The ground truth is used only
+to say how good the answer is. Writes searches.parquet and a table, which docs/performance.md shows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -31,49 +32,55 @@ from stages.report.summary import markdown_table
 from stages.search_architecture import make_context, step_rows
 from stages.support import artifacts
 from stages.support.ground_truth import GroundTruth
-from stages.support.objectives import Objective, Objectives, by_proxy
-from stages.support.workers import Workers
+from stages.support.objectives import Objectives, by_proxy
+from stages.support.workers import Scorer, Workers
 
 TOP = 15  # the best 0.1 % of 15,625 cells
 #: Whose budgets are compared.
 STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 
 
-def read_budget(study: str, space: str) -> tuple[dict[str, Any], dict[str, Any], Protocol, Protocol]:
-    """A study's evolution and finals, and the protocols of both."""
-    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
-    own, section = params[space], params[space]["train_proxy"]
-    evolution, finals = own["search_architecture"]["searches"]["evolution"], own["finals"]
+def protocol(params: Mapping[str, Any], section: Mapping[str, Any], asked: Mapping[str, Any]) -> Protocol:
+    """The protocol under which a search or the finals score: their own, the proxy's, or the stage's."""
+    proxy = section["train_proxy"]["proxies"][asked["by"]]
+    name = asked.get("protocol") or proxy.get("protocol") or section["train_proxy"]["protocol"]
+    return Protocol.from_section(params["protocols"][name])
 
-    def protocol(of: dict[str, Any]) -> Protocol:
-        name = of.get("protocol") or section["proxies"][of["by"]].get("protocol", section["protocol"])
-        return Protocol.from_section(params["protocols"][name])
 
-    return evolution, finals, protocol(evolution), protocol(finals)
+def run_search(
+    name: str, section: Mapping[str, Any], scorer: Scorer, seed: int, workers: Workers
+) -> list[dict[str, Any]]:
+    """The steps of all runs of a search."""
+    search, rows = section["search_architecture"]["searches"][name], []
+    for repetition in range(search["seeds"]):
+        halving = search.get("halving")
+        window = scorer.protocol.readout_window
+        stopping = Halving(halving["rungs"], window, halving["minimum"]) if halving else None
+        objectives = Objectives([by_proxy(workers, scorer, stopping)])
+        context = make_context(search, OfSpace(spaces.load("nasbench201")), objectives, seed, repetition)
+        rows += step_rows(context, search["kind"], name, repetition, objectives)
+    return rows
 
 
 def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
-    """The cell that one search finds with a study's budget, its rank and regret, and the seconds it took."""
+    """The cell that a study's first search finds, its rank and regret, and the seconds it took."""
     subject = SUBJECTS["nasbench201"]
     known = subject.ground_truth()
-    values = zip(known["architecture"].to_pylist(), known[subject.target].to_pylist(), strict=True)
-    truth = GroundTruth(dict(values), artifacts.target(known, subject.target))
-    evolution, budget, reduced, thorough = read_budget(study, subject.space)
-    halving = evolution["halving"]
+    values = dict(zip(known["architecture"].to_pylist(), known[subject.target].to_pylist(), strict=True))
+    truth = GroundTruth(values, artifacts.target(known, subject.target))
+    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
+    section = params[subject.space]
+    finals, (name, *_) = section["finals"], section["finals"]["of"]
     begin = time.perf_counter()
-    rows: list[dict[str, Any]] = []
-    for run in range(evolution["seeds"]):
-        stopping = Halving(halving["rungs"], reduced.readout_window, halving["minimum"])
-        scorer = Objectives([by_proxy(workers, subject.scorer(reduced, seed), stopping)])
-        context = make_context(evolution, OfSpace(spaces.load(subject.space)), scorer, seed, run)
-        rows += step_rows(context, evolution["kind"], f"seed {seed}", run, scorer)
-    judge = subject.scorer(thorough, seed)
+    scorer = subject.scorer(protocol(params, section, section["search_architecture"]["searches"][name]), seed)
+    rows = run_search(name, section, scorer, seed, workers)
+    final_scorer = replace(scorer, protocol=protocol(params, section, finals))
 
-    def objective(repetition: int) -> Objective:
-        return by_proxy(workers, replace(judge, repetition=repetition))
+    def objective(repetition: int) -> Any:
+        return by_proxy(workers, replace(final_scorer, repetition=repetition))
 
-    finalists = choose(rows, budget["finalists"])
-    architecture, _ = winner([*score_finalists(f"seed {seed}", finalists, objective, budget["repetitions"])])
+    found = score_finalists(name, choose(rows, finals["finalists"]), objective, finals["repetitions"])
+    architecture, _ = winner(list(found))
     value, rank, regret = truth.of(architecture)
     first = max(rows, key=lambda row: row["scores"])["architecture"]
     scored = {row["architecture"] for row in rows}
