@@ -51,7 +51,8 @@ def run_search(
     name: str, section: Mapping[str, Any], scorer: Scorer, seed: int, workers: Workers
 ) -> list[dict[str, Any]]:
     """The steps of all runs of a search."""
-    search, rows = section["search_architecture"]["searches"][name], []
+    search = section["search_architecture"]["searches"][name]
+    rows: list[dict[str, Any]] = []
     for repetition in range(search["seeds"]):
         halving = search.get("halving")
         window = scorer.protocol.readout_window
