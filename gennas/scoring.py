@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import torch
 
     from gennas.spaces import Space
+
+
+#: Fields of a protocol that trains networks: it has all of them.
+TRAINING = ("iterations", "optimizer", "learning_rate", "momentum", "weight_decay", "readout", "readout_window")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,18 @@ class Protocol:
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any]) -> Protocol:
-        """A section of params.yaml; an InputError names a key that no protocol has, or one that is missing."""
-        try:
-            return cls(**section)
-        except TypeError as error:
-            reason = str(error).removeprefix("Protocol.__init__() ")
-            raise InputError(f"params.yaml: protocols: {reason}; see docs/parameters.md") from error
+        """A section of params.yaml; an InputError names a key that no protocol has, or one that is missing.
+
+        A protocol that trains says everything about it: no field of `TRAINING` is left to its default.
+        """
+        known = {one.name: one.default is MISSING for one in fields(cls)}
+        needed = {name for name, required in known.items() if required}
+        needed |= {*TRAINING} if {*TRAINING} & section.keys() else set()
+        for keys, what in ((section.keys() - known, "unknown"), (needed - section.keys(), "missing")):
+            if keys:
+                names = ", ".join(sorted(keys))
+                raise InputError(f"params.yaml: protocols: {names} is {what}; docs/parameters.md lists the keys of one")
+        return cls(**section)
 
     @property
     def side(self) -> int:

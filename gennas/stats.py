@@ -1,11 +1,18 @@
-"""Rank statistics that scipy does not have in vectorised form."""
+"""Statistics of ranks: correlation and its interval, shares of the best, relative ranks, Pareto fronts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import bootstrap, kendalltau, rankdata
+
+from gennas.seeds import rng
+
+RESAMPLES = 1000
+#: Architectures beyond which rho's interval is in closed form: the bootstrap would take minutes and say the same.
+MANY = 2000
 
 
 def spearman(x: Any, y: Any, axis: int = -1) -> Any:
@@ -19,6 +26,39 @@ def spearman(x: Any, y: Any, axis: int = -1) -> Any:
         return (rx * ry).sum(axis) / np.sqrt((rx**2).sum(axis) * (ry**2).sum(axis))
 
 
+def interval(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float, float]:
+    """Rho's 95 % interval over architectures: by percentile bootstrap or, of many, that of Fisher's transformation.
+
+    Source of its variance for ranks: Bonett and Wright, Psychometrika 65, 2000, p. 24.
+    """
+    if len(scores) > MANY:
+        rho = spearman(scores, quality)
+        reach = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(scores) - 3))
+        with np.errstate(divide="ignore"):  # of a rho of 1
+            low, high = np.tanh(np.arctanh(rho) - reach), np.tanh(np.arctanh(rho) + reach)
+        return float(low), float(high)
+    low, high = bootstrap(
+        (scores, quality), spearman, paired=True, vectorized=True, n_resamples=RESAMPLES,
+        method="percentile", rng=rng(seed, "bootstrap"),
+    ).confidence_interval  # fmt: skip
+    return float(low), float(high)
+
+
+def top_share(scores: np.ndarray, quality: np.ndarray) -> float:
+    """Share of the truly best 5 % that the predicted best 10 % contain."""
+    n = len(scores)
+    best = np.argsort(-quality, kind="stable")[: max(1, n // 20)]
+    predicted = np.argsort(-scores, kind="stable")[: max(1, n // 10)]
+    return len(np.intersect1d(best, predicted)) / len(best)
+
+
+def agreement(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float, ...]:
+    """How far scores agree with quality: n, how many of them failed, rho, its interval, Kendall's tau, top share."""
+    rho, tau = float(spearman(scores, quality)), float(kendalltau(scores, quality).statistic)
+    failed = int(np.isneginf(scores).sum())
+    return len(scores), failed, rho, *interval(scores, quality, seed), tau, top_share(scores, quality)
+
+
 def relative_ranks(values: np.ndarray) -> np.ndarray:
     """The ranks r / n of values along the first axis: 1 for the highest; ties share their mean."""
     ranked: np.ndarray = rankdata(values, axis=0) / len(values)
@@ -28,9 +68,19 @@ def relative_ranks(values: np.ndarray) -> np.ndarray:
 def rank_among(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The relative rank of each of values (m,) in a reference (n,): that of `relative_ranks` for one of its members.
 
-    Any other value is half-way between its neighbours, and at most 1. It depends on that value and the reference only.
+    Any other value is half-way between its neighbours, and at most 1; a rank depends on its value and the reference
+    only.
     """
     ordered = np.sort(reference)
     below, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
     ranks: np.ndarray = np.minimum((below + up_to + 1) / (2 * len(reference)), 1)
     return ranks
+
+
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The names of the points (cost, value) that none as cheap or cheaper equals in value, cheapest first."""
+    best: list[str] = []
+    for name, (_, value) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
+        if not best or value > points[best[-1]][1]:
+            best.append(name)
+    return best

@@ -27,10 +27,9 @@ from tqdm import tqdm
 from gennas import proxies, spaces
 from gennas.devices import prepare
 from gennas.scoring import Context, Score
-from gennas.stats import spearman
+from gennas.stats import interval, spearman
 from measurements import yardstick
 from measurements.subjects import DOCS, FOLDER, SEED, SUBJECTS, Subject, machine, show
-from stages import correlate
 from stages.report.summary import markdown_table
 from stages.support import artifacts
 
@@ -117,7 +116,7 @@ def line(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> list[st
     scores, quality = (np.array([row[name] for row in rows]) for name in ("score", "quality"))
     rho = "-"  # of a few architectures it says nothing
     if len(rows) >= 20:
-        low_rho, high_rho = correlate.interval(scores, quality, SEED)
+        low_rho, high_rho = interval(scores, quality, SEED)
         rho = f"{spearman(scores, quality):.3f} [{low_rho:.2f}, {high_rho:.2f}]"
     memory = max(row["memory_mb"] for row in rows)
     per_architecture = f"{middle:.2f} [{low:.2f}, {high:.2f}]"

@@ -28,9 +28,8 @@ from gennas.devices import prepare
 from gennas.proxies import regression
 from gennas.regression.training import make_optimizer
 from gennas.scoring import Context, Protocol
-from gennas.stats import spearman
+from gennas.stats import pareto_front, spearman
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, Subject, machine, show
-from stages.report import costs
 from stages.report.figures.comparison import log_axis
 from stages.report.figures.style import BLUE, RHO, SKY, canvas, styled, to_svg
 from stages.report.summary import markdown_table
@@ -201,7 +200,7 @@ def explore(subject: Subject, count: int, workers: int) -> list[dict[str, Any]]:
 def front(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that no cheaper one equals, cheapest first."""
     points = {str(place): (row["seconds"], row["rho"]) for place, row in enumerate(rows)}
-    return [rows[int(place)] for place in costs.front(points)]
+    return [rows[int(place)] for place in pareto_front(points)]
 
 
 @styled

@@ -19,43 +19,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import bootstrap, kendalltau
 
-from gennas.seeds import rng
-from gennas.stats import spearman
+from gennas.stats import agreement, spearman
 from stages.support import artifacts, scores
 from stages.support.command import logger, run
 from stages.support.scores import Scores
-
-RESAMPLES = 1000
-#: Architectures beyond which rho's interval is in closed form: the bootstrap would take minutes and say the same.
-MANY = 2000
-
-
-def interval(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float, float]:
-    """Rho's 95 % interval over architectures: by percentile bootstrap or, of many, that of Fisher's transformation.
-
-    Source of its variance for ranks: Bonett and Wright, Psychometrika 65, 2000, p. 24.
-    """
-    if len(scores) > MANY:
-        rho = spearman(scores, quality)
-        reach = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(scores) - 3))
-        with np.errstate(divide="ignore"):  # of a rho of 1
-            low, high = np.tanh(np.arctanh(rho) - reach), np.tanh(np.arctanh(rho) + reach)
-        return float(low), float(high)
-    low, high = bootstrap(
-        (scores, quality), spearman, paired=True, vectorized=True, n_resamples=RESAMPLES,
-        method="percentile", rng=rng(seed, "bootstrap"),
-    ).confidence_interval  # fmt: skip
-    return float(low), float(high)
-
-
-def top_share(scores: np.ndarray, quality: np.ndarray) -> float:
-    """Share of the truly best 5 % that the predicted best 10 % contain."""
-    n = len(scores)
-    best = np.argsort(-quality, kind="stable")[: max(1, n // 20)]
-    predicted = np.argsort(-scores, kind="stable")[: max(1, n // 10)]
-    return len(np.intersect1d(best, predicted)) / len(best)
 
 
 def read_targets(benchmark: pa.Table, ids: list[str]) -> dict[str, np.ndarray]:
@@ -82,13 +50,6 @@ def correlations(every: Mapping[str, Scores], benchmark: pa.Table, seed: int) ->
                 found = agreement(values[known], quality[known], seed)
                 rows.append(artifacts.row(artifacts.CORRELATION, proxy, target, name, *found))
     return rows
-
-
-def agreement(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float, ...]:
-    """The columns of `artifacts.CORRELATION` from `architectures` on."""
-    rho, tau = float(spearman(scores, quality)), float(kendalltau(scores, quality).statistic)
-    failed = int(np.isneginf(scores).sum())
-    return len(scores), failed, rho, *interval(scores, quality, seed), tau, top_share(scores, quality)
 
 
 def proxy_correlations(every: Mapping[str, Scores]) -> list[dict[str, Any]]:

@@ -131,7 +131,8 @@ class Study:
 
     def snakemake_would_run(self) -> set[str]:
         """The stages, downstream ones included, that `snakemake -n` lists."""
-        table = self.snakemake("-n", "--quiet", "rules").rpartition("\ntotal")[0]
+        last_table = self.snakemake("-n", "--quiet", "rules").rpartition("Job stats:")[2]
+        table = last_table.rpartition("\ntotal")[0]  # a rule may be called so, too
         jobs = re.findall(r"^([a-z_]+) +\d+$", table, re.MULTILINE)
         return {re.sub("_(shard|part)$", "", job) for job in jobs} - {"all"}
 

@@ -51,12 +51,16 @@ def test_a_stage_is_named_by_its_rule_and_its_wildcard(finished_feather):
 
 def test_what_dvc_does_not_track_is_a_fan_out_file(finished_feather, monkeypatch):
     monkeypatch.chdir(finished_feather.folder)
-    assert records.fan_out_files() == {Path(f"results/a/parts/{part}.txt") for part in range(3)}
+    assert records.fan_out_files(records.recorded_outputs()) == {
+        Path(f"results/a/parts/{part}.txt") for part in range(3)
+    }
 
 
 def test_shards_are_fan_out_files(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
-    assert records.fan_out_files() == finished.times("results/*/scores/*/shard-*.parquet").keys()
+    assert (
+        records.fan_out_files(records.recorded_outputs()) == finished.times("results/*/scores/*/shard-*.parquet").keys()
+    )
 
 
 def test_the_layout_names_what_decides_a_result(monkeypatch):

@@ -26,7 +26,7 @@ DECLARATION = {
     "families": ["images"],
     "trains": True,
     "labels": True,
-    "options": {"dataset": {"$ref": "#/$defs/labelled_images"}},
+    "options": {"dataset": {"description": "The labelled images that are learnt.", "$ref": "#/$defs/labelled_images"}},
 }
 
 HELD_OUT = 500  # images, for the readout in evaluation mode

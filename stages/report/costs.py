@@ -1,4 +1,4 @@
-"""What a proxy costs per architecture, an aggregate that of its members together; and which of them are worth it."""
+"""What a proxy costs per architecture, an aggregate that of its members together."""
 
 from __future__ import annotations
 
@@ -28,12 +28,3 @@ def per_architecture(section: Mapping[str, Any], rows: Iterable[Mapping[str, Any
 def text(seconds: float) -> str:
     """Two digits that count, as many as a measurement on a busy machine has."""
     return f"{seconds:#.2g}".rstrip(".") if seconds < 99.5 else f"{seconds:.0f}"
-
-
-def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The Pareto front: the names of the points (cost, rho) that none as cheap or cheaper equals, cheapest first."""
-    best: list[str] = []
-    for name, (_, rho) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
-        if not best or rho > points[best[-1]][1]:
-            best.append(name)
-    return best

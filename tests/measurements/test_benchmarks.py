@@ -1,29 +1,29 @@
 """The yardstick of the benchmarks is the same proxy as the pipeline's, computed plainly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from conftest import PROJECT
 
 from gennas import proxies, spaces
 from gennas.errors import InputError
-from gennas.proxies import Context
+from gennas.regression.genes import load_task
+from gennas.scoring import Context, Protocol
 from measurements import finals, measure, protocols, subjects, yardstick
-from stages.support import inputs as study
 
-PROTOCOL = {
-    "width": 0.125, "depth": 0.2, "batch_size": 4, "resolution": 16, "target_channels": 8, "iterations": 8,
-    "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 1e-3, "readout": "evaluation",
-    "readout_window": 1,
-}  # fmt: skip
+PROTOCOL = Protocol(
+    width=0.125, depth=0.2, batch_size=4, time_limit=60, resolution=16, target_channels=8, iterations=8,
+    learning_rate=0.05, weight_decay=1e-3, readout="evaluation",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
 def test_without_noise_both_compute_the_same_scores(name):
     space, rng = spaces.load(name), np.random.default_rng(0)
-    task = study.read_task(PROJECT / "tasks" / "single.yaml") | {"noise": {"kind": "uniform", "level": 0.0}}
+    task = load_task("single") | {"noise": {"kind": "uniform", "level": 0.0}}
     images = rng.integers(256, size=(8, 32, 32, 3), dtype=np.uint8)
-    context = Context(space, PROTOCOL, images, 1, torch.device("cpu"), task)
+    context = Context(space, PROTOCOL, images, 1, torch.device("cpu"), {"task": task})
     plain, pipeline = yardstick.make(context), proxies.make("regression", context)
     for _ in range(3):
         architecture = space.random_architecture(rng)
@@ -61,8 +61,8 @@ def test_the_finals_are_judged_by_every_repetition_and_by_their_mean():
 def test_a_recorded_training_is_the_pipelines_and_can_be_read_in_every_way():
     space, rng = spaces.load("nasbench201"), np.random.default_rng(0)
     images = rng.integers(256, size=(8, 32, 32, 3), dtype=np.uint8)
-    protocol = PROTOCOL | {"iterations": 10, "readout": "evaluation"}
-    context = Context(space, protocol, images, 1, torch.device("cpu"), study.read_task(PROJECT / "tasks/single.yaml"))
+    protocol = replace(PROTOCOL, iterations=10)
+    context = Context(space, protocol, images, 1, torch.device("cpu"), {"task": load_task("single")})
     architecture = space.random_architecture(rng)
     training, evaluation = protocols.record(context, architecture)
     (score,) = proxies.make("regression", context)([architecture])

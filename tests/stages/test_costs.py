@@ -4,13 +4,11 @@ import json
 
 import pytest
 from conftest import SPACE
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stages import time_proxies
 from stages.report import costs, summary
 from stages.support import artifacts
-from stages.support.protocols import told
+from stages.support.scorers import job_parameters
 
 PROXIES = {
     "parameters": {"kind": "parameters", "seeds": 1},
@@ -64,7 +62,7 @@ def test_the_toy_study_has_the_cost_of_each_proxy_and_says_where_it_was_measured
 
 def test_a_proxy_is_told_its_own_protocol_or_the_stages():
     protocols = {"reduced": {"iterations": 30}, "untrained": {"width": 0.5}}
-    assert {name: told(SECTION["train_proxy"], name, protocols) for name in PROXIES} == {
+    assert {name: job_parameters(SECTION["train_proxy"], name, protocols) for name in PROXIES} == {
         "parameters": {"kind": "parameters", "seeds": 1},
         "naswot": {"kind": "naswot", "seeds": 2, "protocol": {"width": 0.5}},
         "single": {"kind": "regression", "seeds": 3, "protocol": {"iterations": 30}},
@@ -84,19 +82,6 @@ def test_seconds_have_two_digits_that_count():
     assert [costs.text(s) for s in (0.00412, 0.0499, 1.25, 12.34, 99.4, 123.4)] == [
         "0.0041", "0.050", "1.2", "12", "99", "123",
     ]  # fmt: skip
-
-
-numbers = st.integers(0, 9).map(float)
-
-
-@given(st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.tuples(numbers, numbers), max_size=12))
-def test_the_front_is_what_nothing_beats(points):
-    """A point is beaten by one as cheap and as good, unless both are the same."""
-    best = costs.front(points)
-    beats = {name: [o for o, (c, r) in points.items() if c <= cost and r >= rho and (c, r) != (cost, rho)]
-             for name, (cost, rho) in points.items()}  # fmt: skip
-    assert {points[name] for name in best} == {points[name] for name in points if not beats[name]}
-    assert [points[name] for name in best] == sorted({points[name] for name in best})
 
 
 @pytest.fixture

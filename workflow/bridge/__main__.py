@@ -15,7 +15,16 @@ from gennas.errors import InputError
 from workflow.bridge.checks import check_writable, from_the_future
 from workflow.bridge.layout import Layout, read_layout
 from workflow.bridge.locks import claim_folder
-from workflow.bridge.records import AGREED, LOCK, content, damaged, fan_out_files, write, write_unrecorded
+from workflow.bridge.records import (
+    AGREED,
+    LOCK,
+    content,
+    damaged,
+    fan_out_files,
+    recorded_outputs,
+    write,
+    write_unrecorded,
+)
 from workflow.bridge.run import SYNCING
 
 
@@ -43,7 +52,7 @@ def sync(layout: Layout) -> None:
         outputs = {stage.addressing: [Path(str(out)) for out in stage.outs] for stage in repo.index.stages}
     remove(path for stage in stale for path in outputs[stage])
     # Adopting marks everything as fresh: what is damaged has to go before.
-    remove(damaged(fan_out_files()))
+    remove(damaged(fan_out_files(recorded_outputs())))
     for path in from_the_future(layout):
         path.touch()
     if any(path.is_file() for folder in layout.result_folders() for path in folder.rglob("*")):

@@ -69,7 +69,11 @@ def check_fan_out():
 @cache
 def checksum(file):
     """The content of a file, as Snakemake's records have it."""
-    return f"sha256:{hashlib.sha256(Path(file).read_bytes()).hexdigest()}" if os.path.isfile(file) else "not a file"
+    return (
+        f"sha256:{hashlib.sha256(Path(file).read_bytes()).hexdigest()}"
+        if os.path.isfile(file)
+        else "not a file"
+    )
 
 
 def input_changed(job, file):
@@ -83,7 +87,9 @@ def is_stale(job):
     return (
         not records.has_metadata(job)
         or records.params_changed(job)
-        or any(chain(records.input_changed(job), records.code_changed(job), records.software_stack_changed(job)))
+        or any(
+            chain(records.input_changed(job), records.code_changed(job), records.software_stack_changed(job))
+        )
         or any(input_changed(job, file) for file in job.input)
     )
 

@@ -128,5 +128,5 @@ def check_outputs() -> None:
             if agreed and stage not in unrecorded and hashlib.md5(path.read_bytes()).hexdigest() == md5:
                 continue
             raise InputError(f"{path} changed outside of Snakemake; {REMEDY}")
-    for path in damaged(fan_out_files()):
+    for path in damaged(fan_out_files(outputs)):
         raise InputError(f"{path} changed outside of Snakemake; {REMEDY}")

@@ -102,9 +102,9 @@ def job_outputs() -> set[Path]:
     return {Path(urlsafe_b64decode(path.name).decode()) for path in (RECORDS / "metadata").glob("*")}
 
 
-def fan_out_files() -> set[Path]:
-    """The outputs that Snakemake alone keeps, which DVC has no record of."""
-    return job_outputs().difference(*recorded_outputs().values())
+def fan_out_files(recorded: dict[str, dict[Path, str]]) -> set[Path]:
+    """The outputs that Snakemake alone keeps: those that are not among what DVC has a record of."""
+    return job_outputs().difference(*recorded.values())
 
 
 def damaged(paths: Iterable[Path]) -> list[Path]:

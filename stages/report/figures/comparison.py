@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from stages.report import costs
+from gennas.stats import pareto_front
 from stages.report.figures.style import BLACK, BLUE, GREEN, PURPLE, RHO, VERMILLION, Rows, canvas, styled, to_svg
 
 Point = tuple[float, float]
@@ -121,7 +121,7 @@ def cost(rows: Rows) -> str:
     """Rho against seconds per architecture, and the front of those that need no labels (the report's headline)."""
     shown = [row for row in rows if math.isfinite(row["spearman_rho"])]
     points = {row["proxy"]: (row["seconds"].median, row["spearman_rho"]) for row in shown}
-    best = costs.front({row["proxy"]: points[row["proxy"]] for row in shown if not row["labels"]})
+    best = pareto_front({row["proxy"]: points[row["proxy"]] for row in shown if not row["labels"]})
     figure = canvas(4.4)
     axis = figure.add_subplot(xlabel="seconds per architecture", ylabel=f"Spearman's {RHO}", xscale="log")
     axis.margins(x=0.12, y=0.15)

@@ -1,43 +1,36 @@
 """One contract for every proxy; then the regression proxy, on images and sequences, against plain reimplementations."""
 
+import copy
 import math
+import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from gennas import proxies, spaces
+from gennas import catalogue, proxies, spaces
 from gennas.errors import InputError
 from gennas.families.images import Classifier, inputs
 from gennas.proxies import regression, short_training
 from gennas.proxies.common.untrained import make_untrained
 from gennas.regression import images as image_regression
 from gennas.regression import sequences as sequence_regression
+from gennas.regression.genes import load_task
 from gennas.regression.training import make_optimizer
+from gennas.scoring import Context, Protocol
 from gennas.seeds import derive_seed
 
-PROTOCOL = {
-    "width": 0.125,
-    "depth": 0.2,
-    "batch_size": 4,
-    "resolution": 8,
-    "target_channels": 8,
-    "iterations": 5,
-    "optimizer": "sgd",
-    "learning_rate": 0.1,
-    "momentum": 0.9,
-    "weight_decay": 4e-5,
-    "readout": "training",
-    "readout_window": 2,
-}
-COMBO = yaml.safe_load(Path("tasks/combo.yaml").read_text())
+PROTOCOL = Protocol(0.125, 0.2, 4, time_limit=60, resolution=8, target_channels=8, iterations=5, readout_window=2)
+#: Of the recurrent space, by Adam.
+RECURRENTLY = replace(PROTOCOL, width=0.02, depth=2 / 3, resolution=None, optimizer="adam", learning_rate=0.01)
+COMBO, NLP = load_task("combo"), load_task("nlp")
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
 SPACE = spaces.load("nasbench201")
 CONVOLUTIONS, SKIPS, NONE = (3,) * 6, (1,) * 6, (0,) * 6
-NLP = yaml.safe_load(Path("tasks/nlp.yaml").read_text())
 RECURRENT = spaces.load("nasbench_nlp")
 RNN, GATED, DEEP = (
     RECURRENT.from_id(text)
@@ -47,33 +40,28 @@ RNN, GATED, DEEP = (
         "n0=linear(x,h0,h1);n1=leaky_relu(n0);n2=linear(h1,n1);n3=sigm(n2);n4=prod(n1,n3);n5=sum(h0,n4);h0=n5;h1=n3",
     )
 )
-KINDS = sorted(path.stem for path in Path("gennas/proxies").glob("[a-z]*.py") if path.stem != "base")
-#: Those defined for recurrent networks, too.
 #: Kinds that draw nothing; and in networks this small every ReLU has a pattern of its own, whatever the draw.
 SEEDLESS = ["flops", "parameters", "swap"]
-OF_SEQUENCES = ["flops", "parameters", "regression"]
+#: Of every option that a proxy declares, a value.
+OPTIONS = {"task": COMBO, "dataset": "digits"}
 
 
-def context(**changes):
-    protocol = {**PROTOCOL, **changes.pop("protocol", {})}
-    values = {"seed": 1, "device": torch.device("cpu"), "task": COMBO, "dataset": "digits", **changes}
-    return proxies.Context(SPACE, protocol, IMAGES, **values)
+def context(task=COMBO, protocol=None, **changes):
+    """A context of an image space; `protocol` holds changes of the protocol."""
+    values = {"seed": 1, "device": torch.device("cpu"), "options": {**OPTIONS, "task": task}, **changes}
+    return Context(SPACE, replace(PROTOCOL, **(protocol or {})), IMAGES, **values)
 
 
-def sequences(**changes):
-    """A context of the recurrent space, trained by Adam."""
-    protocol = {
-        "width": 0.02,
-        "depth": 2 / 3,
-        "optimizer": "adam",
-        "learning_rate": 0.01,
-        **changes.pop("protocol", {}),
-    }
-    protocol = {
-        key: value for key, value in (PROTOCOL | protocol).items() if key not in ("resolution", "target_channels")
-    }
-    values = {"seed": 1, "device": torch.device("cpu"), "task": NLP, **changes}
-    return proxies.Context(RECURRENT, protocol, IMAGES[:0], **values)
+def sequences(task=NLP, protocol=None, **changes):
+    """The same of the recurrent space."""
+    values = {"seed": 1, "device": torch.device("cpu"), "options": {**OPTIONS, "task": task}, **changes}
+    return Context(RECURRENT, replace(RECURRENTLY, **(protocol or {})), IMAGES[:0], **values)
+
+
+#: What scores the proxies of each family are asked for.
+FAMILIES = {"images": (context, (CONVOLUTIONS, SKIPS, NONE)), "sequences": (sequences, (RNN, GATED, DEEP))}
+#: Every proxy with every family that it declares.
+EVERY = [(kind, family) for family in FAMILIES for kind in catalogue.names("proxies", family)]
 
 
 def score(kind, ctx, architecture):
@@ -82,14 +70,27 @@ def score(kind, ctx, architecture):
     return found
 
 
-@pytest.mark.parametrize(
-    ("kind", "make", "architectures"),
-    [(kind, context, (CONVOLUTIONS, SKIPS, NONE)) for kind in KINDS]
-    + [(kind, sequences, (RNN, GATED, DEEP)) for kind in OF_SEQUENCES],
-)
-def test_a_score_depends_on_the_architecture_and_the_seed_only(kind, make, architectures):
+# --- the contract ------------------------------------------------------------------------------
+
+
+def test_every_module_is_a_proxy_of_known_families_and_options():
+    modules = {path.stem for path in Path(proxies.__file__).parent.glob("[a-z]*.py")}
+    assert set(catalogue.names("proxies")) == modules == {kind for kind, _ in EVERY}
+    for kind in modules:
+        declared = catalogue.declaration("proxies", kind)
+        assert declared["families"] and {*declared["families"]} <= {*catalogue.names("families")}
+        assert {*declared.get("options", {})} <= {*OPTIONS}
+        assert all(option["description"] for option in declared.get("options", {}).values())
+
+
+@pytest.mark.parametrize(("kind", "family"), EVERY)
+def test_a_score_depends_on_the_architecture_and_the_seed_only(kind, family):
+    """Nor does it depend on the state of the global generators, or on other architectures; and it is finite or last."""
+    make, architectures = FAMILIES[family]
     first = list(proxies.make(kind, make())(architectures))
     assert (first == list(proxies.make(kind, make(seed=2))(architectures))) == (kind in SEEDLESS)
+    for draw in (torch.manual_seed, np.random.seed, random.seed):
+        draw(12345)
     again = [score(kind, make(), architecture) for architecture in architectures[::-1]]
     assert first == again[::-1]
     assert first[0].status == "ok"
@@ -97,23 +98,64 @@ def test_a_score_depends_on_the_architecture_and_the_seed_only(kind, make, archi
     assert len({s.score for s in first}) > 1
 
 
+@pytest.mark.parametrize(("kind", "family"), EVERY)
+def test_a_proxy_leaves_numpys_and_pythons_generators_and_its_context_alone(kind, family):
+    make, architectures = FAMILIES[family]
+    ctx = make()
+    images, options = ctx.images.copy(), copy.deepcopy(dict(ctx.options))
+    numpys, pythons = np.random.get_state()[1].tolist(), random.getstate()
+    score(kind, ctx, architectures[0])
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == (numpys, pythons)
+    assert np.array_equal(ctx.images, images) and ctx.options == options
+
+
+@pytest.mark.parametrize(("kind", "family"), EVERY)
+def test_only_options_that_are_declared_are_read(kind, family):
+    declared = catalogue.declaration("proxies", kind).get("options", {})
+    make, architectures = FAMILIES[family]
+    ctx = make()
+    least = replace(ctx, options={name: ctx.options[name] for name in declared})
+    assert score(kind, least, architectures[0]) == score(kind, ctx, architectures[0])
+
+
+@pytest.mark.parametrize(("kind", "family"), EVERY)
+def test_a_proxy_that_trains_says_so(kind, family):
+    """It has a loss per iteration, and is refused a protocol that has none."""
+    declared = catalogue.declaration("proxies", kind)
+    make, architectures = FAMILIES[family]
+    assert bool(score(kind, make(), architectures[0]).losses) == bool(declared.get("trains"))
+    untrained = replace(make(), protocol=Protocol(0.125, 0.2, 4, 60, resolution=make().protocol.resolution))
+    if declared.get("trains"):
+        with pytest.raises(InputError, match=f"{kind} trains networks, and its protocol has no iterations"):
+            proxies.make(kind, untrained)
+    else:
+        assert score(kind, untrained, architectures[0]) == score(kind, make(), architectures[0])
+
+
+def test_a_proxy_is_imported_without_what_others_need():
+    """Torch takes seconds already."""
+    heavy = ["requests", "pyarrow", "PIL", "sklearn", "jsonschema", "matplotlib", "yaml"]
+    code = f"import gennas.proxies.naswot, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_features_that_cannot_be_decomposed_rank_last():
     def measure(network, batch):
         return torch.linalg.eigvalsh(torch.full((2, 2), math.nan)).sum()
 
-    (found,) = make_untrained("a_proxy", context(), measure)([NONE])
+    (found,) = make_untrained(context(), measure)([NONE])
     assert (found.score, found.status) == (-math.inf, "undefined")
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS} - {*OF_SEQUENCES}))
-def test_a_proxy_of_images_refuses_a_space_of_sequences_by_name(kind):
-    with pytest.raises(InputError, match=rf"\b{kind}\b.*images"):
+@pytest.mark.parametrize("kind", sorted({*catalogue.names("proxies")} - {*catalogue.names("proxies", "sequences")}))
+def test_a_proxy_that_is_not_for_a_family_names_those_that_are(kind):
+    with pytest.raises(InputError, match=rf"\b{kind} is not defined for sequences.*flops, parameters, regression$"):
         proxies.make(kind, sequences())
 
 
 def test_a_protocol_for_sequences_is_refused_for_images():
-    protocol = {key: value for key, value in PROTOCOL.items() if key != "resolution"}
-    lacking = replace(context(), protocol=protocol)
+    lacking = context(protocol={"resolution": None})
     with pytest.raises(InputError, match=r"protocols: resolution is missing"):
         proxies.make("regression", lacking)
 
@@ -184,7 +226,7 @@ def test_the_heads_resize_to_the_grid_and_scale_their_channels():
     outputs = network(torch.randn(2, 3, 32, 32))
     assert [tuple(o.shape) for o in outputs] == [(2, 64, 8, 8), (2, 48, 8, 8), (2, 16, 8, 8)]
     task = {"channel_factors": [1.0, 0.75, 0.25]}
-    assert image_regression.head_channels(task, {"target_channels": 64}) == (64, 48, 16)
+    assert image_regression.head_channels(task, replace(PROTOCOL, target_channels=64)) == (64, 48, 16)
 
 
 def test_evaluation_readout_differs_from_training_readout():
@@ -221,7 +263,7 @@ def test_repetitions_see_different_images():
 @pytest.mark.parametrize("make", [context, sequences])
 def test_noise_is_fresh_at_each_iteration_and_bounded(make):
     ctx = make()
-    task = regression.draw_task(make(task={**ctx.task, "noise": {"kind": "uniform", "level": 0.3}}))
+    task = regression.draw_task(make(task={**ctx.options["task"], "noise": {"kind": "uniform", "level": 0.3}}))
     noise = torch.stack(task.noise)
     assert noise.shape == (6, *task.inputs.shape)
     assert noise.abs().max() <= 0.3 and noise.abs().max() > 0.29
@@ -277,7 +319,7 @@ def test_encoder_and_decoder_start_as_in_the_released_code():
 
 @pytest.mark.parametrize(("make", "task", "reads"), [(context, NLP, "images"), (sequences, COMBO, "sequences")])
 def test_a_task_of_the_other_family_is_one_line(make, task, reads):
-    with pytest.raises(InputError, match=f"networks of this space read {reads}") as caught:
+    with pytest.raises(InputError, match=f"the networks here read {reads}") as caught:
         proxies.make("regression", make(task=task))
     assert "\n" not in str(caught.value)
 

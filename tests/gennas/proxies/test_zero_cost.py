@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from gennas import proxies, spaces
 from gennas.families.images import Classifier
 from gennas.proxies.common.untrained import Batch
+from gennas.scoring import Context, Protocol
 
 IMAGES, CLASSES = 4, 3
 STEP = 1e-6
@@ -195,9 +196,9 @@ def test_naswot_counts_the_units_that_two_images_share(batch):
 @pytest.mark.parametrize(("proxy", "status"), [("jacob_cov", "undefined"), ("naswot", "undefined"), ("snip", "ok")])
 def test_a_network_that_ignores_its_images_ranks_last_where_the_formula_has_no_value(proxy, status):
     space = spaces.load("nasbench201")
-    protocol = {"width": 0.125, "depth": 0.2, "batch_size": 4, "resolution": 8}
+    protocol = Protocol(0.125, 0.2, 4, time_limit=60, resolution=8)
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
-    context = proxies.Context(space, protocol, images, seed=1, device=torch.device("cpu"))
+    context = Context(space, protocol, images, seed=1, device=torch.device("cpu"))
     (found,) = proxies.make(proxy, context)([(0,) * 6])
     assert found.status == status
     assert (found.score == -math.inf) == (status == "undefined")

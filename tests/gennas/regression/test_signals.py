@@ -1,7 +1,6 @@
 """Each basis against a slow, obvious reimplementation; targets and tasks as a user relies on them."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,7 +158,7 @@ def test_random_and_mutated_tasks_are_valid_and_leave_the_parent_alone(family, s
     tasks.check_task(parent, "parent")
     child = tasks.mutate_task(parent, rng)
     tasks.check_task(child, "child")
-    assert tasks.family(parent) == tasks.family(child) == family
+    assert parent["family"] == child["family"] == family
     assert yaml.safe_dump(parent) == before
     assert yaml.safe_load(before) == parent  # a task survives its file
 
@@ -190,12 +189,27 @@ def test_genes_of_sequences_are_those_of_the_paper():
     assert len(present) / (200 * 2 * 4) == pytest.approx(0.5, abs=0.05)
 
 
-@pytest.mark.parametrize("path", sorted(Path("tasks").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_task_files_are_valid(path):
-    tasks.check_task(yaml.safe_load(path.read_text()), str(path))
+def test_the_published_tasks_are_valid_and_of_one_family_each():
+    every = tasks.task_names()
+    assert sorted(tasks.task_names("images") + tasks.task_names("sequences")) == every
+    assert {"nasbench101", "single", "combo"} <= {*tasks.task_names("images")}
+    for name in every:  # each is what its file holds
+        assert tasks.load_task(name) == yaml.safe_load((tasks.PUBLISHED / f"{name}.yaml").read_text())
 
 
-IMAGE_TASK, SEQUENCE_TASK = (yaml.safe_load(Path(f"tasks/{name}.yaml").read_text()) for name in ("combo", "nlp"))
+def test_a_file_of_ones_own_is_named_by_its_path(tmp_path, monkeypatch):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "mine.yaml").write_text(yaml.safe_dump(IMAGE_TASK))
+    monkeypatch.chdir(tmp_path)
+    assert tasks.load_task("tasks/mine.yaml") == tasks.load_task(tmp_path / "tasks" / "mine.yaml") == IMAGE_TASK
+
+
+def test_an_unknown_task_lists_the_published_ones():
+    with pytest.raises(InputError, match=r"no published task 'mine' \(known: combo, darts, .*single\)"):
+        tasks.load_task("mine")
+
+
+IMAGE_TASK, SEQUENCE_TASK = tasks.load_task("combo"), tasks.load_task("nlp")
 
 SHARED = {"basis": "dot", "amplitude": 1.0, "density": 1.0, "per_sample": False}
 
@@ -215,7 +229,10 @@ SHARED = {"basis": "dot", "amplitude": 1.0, "density": 1.0, "per_sample": False}
             "input.0.basis",
         ),
         (SEQUENCE_TASK | {"signals": {"input": [], "target": [SHARED]}}, "target.0.per_sample"),
-        (["dimension"], "the task"),
+        (["dimension"], "family"),
+        ({key: value for key, value in IMAGE_TASK.items() if key != "family"}, "family"),
+        (IMAGE_TASK | {"family": "graphs"}, "family"),
+        (IMAGE_TASK | {"family": ["images"]}, "family"),
     ],
 )
 def test_a_bad_task_is_one_line_with_file_and_key(task, named):

@@ -17,6 +17,7 @@ from test_retrain import stop_after
 from torch import nn
 
 from gennas import spaces
+from gennas.data import texts
 from gennas.errors import InputError
 from gennas.files.documents import read_json
 from gennas.training import language_model
@@ -73,7 +74,7 @@ def test_a_folder_of_texts_is_read_by_the_names_of_its_files(tmp_path, names):
     (folder / ".train.txt.swp").write_text("of an editor")
     (folder / "README").write_text("of the makers")
     (folder / "train").mkdir()
-    assert language_model.read_folder(folder) == {"train": "a b\n", "validation": "b\n", "test": "c\n"}
+    assert texts.read_folder(folder) == {"train": "a b\n", "validation": "b\n", "test": "c\n"}
 
 
 def add_second_train(folder: Path) -> None:
@@ -112,7 +113,7 @@ def test_an_image_space_takes_no_text():
 
 
 def test_descriptions_are_words_and_their_parts_are_disjoint():
-    parts = language_model.descriptions(0.1)
+    parts = texts.descriptions(0.1)
     lines = {part: text.split("\n") for part, text in parts.items()}
     counts = {part: len(found) for part, found in lines.items()}
     assert counts["train"] > 500
@@ -120,13 +121,13 @@ def test_descriptions_are_words_and_their_parts_are_disjoint():
     assert counts["validation"] == pytest.approx(0.09 * sum(counts.values()), abs=1)
     assert any("the famous iris database first used by sir r a fisher" in text for text in parts.values())
     assert all(word.islower() or word == "N" for text in parts.values() for word in text.split())
-    assert language_model.descriptions(0.1) == parts
+    assert texts.descriptions(0.1) == parts
     # What is left for training does not depend on the share that validates, nor the test on either.
-    more = language_model.descriptions(0.5)
+    more = texts.descriptions(0.5)
     assert more["test"] == parts["test"]
     assert set(more["train"].split("\n")) < set(lines["train"])
-    assert all(language_model.descriptions(share)["validation"] for share in (1e-9, 0.5))
-    assert language_model.descriptions(1 - 1e-9)["train"]
+    assert all(texts.descriptions(share)["validation"] for share in (1e-9, 0.5))
+    assert texts.descriptions(1 - 1e-9)["train"]
 
 
 # --- tokens -------------------------------------------------------------------------------------

@@ -1,0 +1,28 @@
+"""Protocols: those of the library are the default study's, and a section of params.yaml is checked."""
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+from gennas.errors import InputError
+from gennas.scoring import PROTOCOLS, TRAINING, Protocol
+
+SECTIONS = yaml.safe_load((PROJECT / "params.yaml").read_text())["protocols"]
+
+
+def test_the_librarys_protocols_are_those_of_the_default_study():
+    assert {name: Protocol.from_section(section) for name, section in SECTIONS.items()} == PROTOCOLS
+
+
+@pytest.mark.parametrize("field", TRAINING)
+def test_a_protocol_that_trains_says_everything_about_it(field):
+    section = {key: value for key, value in SECTIONS["reduced"].items() if key != field}
+    with pytest.raises(InputError, match=f"protocols: {field} is missing"):
+        Protocol.from_section(section)
+
+
+def test_what_no_protocol_has_is_named():
+    with pytest.raises(InputError, match="protocols: heigth is unknown"):
+        Protocol.from_section({**SECTIONS["untrained"], "heigth": 2})
+    with pytest.raises(InputError, match="protocols: width is missing"):
+        Protocol.from_section({key: value for key, value in SECTIONS["untrained"].items() if key != "width"})
