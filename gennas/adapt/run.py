@@ -134,6 +134,8 @@ def one_line(model: Model, proxy: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except ModuleNotFoundError as error:
+        raise InputError(f"{proxy}: needs {error.name}; pip install 'gennas[pipeline]'") from error
     except Exception as error:
         failure = f"model: the proxy {proxy} fails on {title(model)} ({type(error).__name__}: {reason(error)})"
         raise InputError(f"{failure}; try inputs= of another size, or another proxy") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from torch.nn.functional import interpolate
 
 from gennas.data.images import to_tensor
 from gennas.errors import InputError
-from gennas.scoring import Context
 from gennas.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from gennas.scoring import Context
 
 #: `inputs` and `labelled`: the modules of `gennas.data` with what proxies read, and what networks are trained on for
 #: real, by the module `training` of `gennas.training`; `protocol`: the fields that protocols of this family alone have.

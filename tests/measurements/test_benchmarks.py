@@ -64,7 +64,7 @@ def test_a_recorded_training_is_the_pipelines_and_can_be_read_in_every_way():
     protocol = replace(PROTOCOL, iterations=10)
     context = Context(space, protocol, images, 1, torch.device("cpu"), {"task": load_task("single")})
     architecture = space.random_architecture(rng)
-    training, evaluation = protocols.record(context, architecture)
+    training, evaluation = protocols.record(context, architecture, cosine=False)
     (score,) = proxies.make("regression", context)([architecture])
     assert training.sum(axis=1) == pytest.approx(score.losses, rel=1e-5)
     read = {(n, name): x for n, name, (x,) in protocols.readouts(training[None], evaluation[None], cosine=False)}

@@ -15,7 +15,7 @@ def test_a_space_of_ones_own_runs_from_download_to_report(tmp_path, monkeypatch)
     params = yaml.safe_load(TOY.read_text())
     section = params.pop("nasbench201") | {"target": "digits_accuracy"}
     section["download"]["sources"] = ["plainnet-digits"]
-    section["search_architecture"]["over"] = "table"
+    section["search_architecture"]["candidates"] = "benchmark"
     params["base"]["spaces"] = ["plainnet"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"plainnet": section}, sort_keys=False))
     study = new_study(tmp_path / "study")
