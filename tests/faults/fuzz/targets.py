@@ -342,7 +342,8 @@ TARGETS: dict[str, Target] = {
     "yaml": Target(yaml_file, (b"a: &x [1, 2.5, ~]\nb: {c: *x, d: 'e'}\n",), YAML_WORDS),
     "params": Target(params_file, ((PROJECT / "tests/toy/params.yaml").read_bytes(),), YAML_WORDS),
     "task": Target(
-        task_file, tuple((PROJECT / "gennas/regression/tasks" / name).read_bytes() for name in ("single.yaml", "nlp.yaml")),
+        task_file,
+        tuple((PROJECT / "gennas/regression/tasks" / name).read_bytes() for name in ("single.yaml", "nlp.yaml")),
         YAML_WORDS,
     ),
     "text": Target(text_file, (b"one line\nanother\n",)),
