@@ -1,8 +1,8 @@
 """How good a cell of NAS-Bench-201 a study's search finds within minutes: its true rank, over base seeds.
 
-Ageing evolution and its finals as in `stages.search_architecture`, on all cores, with the budget of the default study
-and the larger one of the whole space's. The truth only judges. Writes searches.parquet and a table, which
-docs/performance.md shows.
+The first search of a study's finals, and these finals, as `stages.search_architecture` and `stages.finals` run them, on
+all cores, with the budget of the default study and the larger one of the whole space's. The ground truth is used only
+to say how good the answer is. Writes searches.parquet and a table, which docs/performance.md shows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,41 +19,71 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from stages.support.truth import Truth
 from tqdm import tqdm
 
 from gennas import spaces
 from gennas.devices import prepare
+from gennas.scoring import Protocol
+from gennas.searches.candidates import OfSpace
+from gennas.searches.halving import Halving
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
+from stages.finals import choose, score_finalists, winner
 from stages.report.summary import markdown_table
-from stages.search_architecture import Evaluator, best_of_finals, candidates, make_search, trajectory
+from stages.search_architecture import make_context, step_rows
 from stages.support import artifacts
-from stages.support.workers import Workers
+from stages.support.ground_truth import GroundTruth
+from stages.support.objectives import Objectives, by_proxy
+from stages.support.workers import Scorer, Workers
 
 TOP = 15  # the best 0.1 % of 15,625 cells
 #: Whose budgets are compared.
 STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 
 
-def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
-    """The cell that one search finds with a study's budget, its rank and regret, and the seconds it took."""
-    subject = SUBJECTS["nasbench201"]
-    benchmark, space = subject.ground_truth(), spaces.load(subject.space)
-    known = zip(benchmark["architecture"].to_pylist(), benchmark[subject.target].to_pylist(), strict=True)
-    truth = Truth(dict(known), artifacts.target(benchmark, subject.target))
-    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
-    budget = params[subject.space]["search_architecture"]
-    scorer = subject.scorer(params["protocols"][budget["protocol"]], seed)
-    begin = time.perf_counter()
-    searched = candidates(budget["over"], space, benchmark)
+def protocol(params: Mapping[str, Any], section: Mapping[str, Any], asked: Mapping[str, Any]) -> Protocol:
+    """The protocol under which a search or the finals score: their own, the proxy's, or the stage's."""
+    proxy = section["train_proxy"]["proxies"][asked["by"]]
+    name = asked.get("protocol") or proxy.get("protocol") or section["train_proxy"]["protocol"]
+    return Protocol.from_section(params["protocols"][name])
+
+
+def run_search(
+    name: str, section: Mapping[str, Any], scorer: Scorer, seed: int, workers: Workers
+) -> list[dict[str, Any]]:
+    """The steps of all runs of a search."""
+    search = section["search_architecture"]["searches"][name]
     rows: list[dict[str, Any]] = []
-    for run in range(budget["seeds"]):
-        evolution = make_search("ageing_evolution", searched, budget, seed, run)
-        steps = trajectory(evolution, searched.to_id, Evaluator(workers, scorer, budget), budget, f"seed {seed}")
-        rows += [{"algorithm": "ageing_evolution", "architecture": a, "score": score} for a, score, _ in steps]
-    architecture, _ = best_of_finals(rows, workers, scorer, params["protocols"], budget["finals"])
+    for repetition in range(search["seeds"]):
+        halving = search.get("halving")
+        window = scorer.protocol.readout_window
+        stopping = Halving(halving["rungs"], window, halving["minimum"]) if halving else None
+        objectives = Objectives([by_proxy(workers, scorer, stopping)])
+        context = make_context(search, OfSpace(spaces.load("nasbench201")), objectives, seed, repetition)
+        rows += step_rows(context, search["kind"], name, repetition, objectives)
+    return rows
+
+
+def search(study: str, seed: int, workers: Workers) -> dict[str, Any]:
+    """The cell that a study's first search finds, its rank and regret, and the seconds it took."""
+    subject = SUBJECTS["nasbench201"]
+    known = subject.ground_truth()
+    values = dict(zip(known["architecture"].to_pylist(), known[subject.target].to_pylist(), strict=True))
+    truth = GroundTruth(values, artifacts.target(known, subject.target))
+    params = yaml.safe_load(Path(study).read_text(encoding="utf-8"))
+    section = params[subject.space]
+    finals, (name, *_) = section["finals"], section["finals"]["of"]
+    begin = time.perf_counter()
+    scorer = subject.scorer(protocol(params, section, section["search_architecture"]["searches"][name]), seed)
+    rows = run_search(name, section, scorer, seed, workers)
+    final_scorer = replace(scorer, protocol=protocol(params, section, finals))
+
+    def objective(repetition: int) -> Any:
+        return by_proxy(workers, replace(final_scorer, repetition=repetition))
+
+    found = score_finalists(name, choose(rows, finals["finalists"]), objective, finals["repetitions"])
+    architecture, _ = winner(list(found))
     value, rank, regret = truth.of(architecture)
-    first = max(rows, key=lambda row: row["score"])["architecture"]
+    first = max(rows, key=lambda row: row["scores"])["architecture"]
     scored = {row["architecture"] for row in rows}
     return {
         "study": study, "seed": seed, "architecture": architecture,

@@ -25,15 +25,15 @@ DEPTH_LIMIT = 32  # lists and mappings within each other
 TOO_DEEP = f"nested more than {DEPTH_LIMIT} deep"
 
 
-def read_bytes(path: Path, size_limit: int, mend: str) -> bytes:
+def read_bytes(path: Path, size_limit: int, hint: str) -> bytes:
     """A file's content. Raises InputError for one that cannot be read, or has more bytes than `size_limit`."""
     try:
         with path.open("rb") as file:
             content = file.read(size_limit + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {hint}") from error
     if len(content) > size_limit:
-        raise InputError(f"{path}: more than {size_limit} bytes; {mend}")
+        raise InputError(f"{path}: more than {size_limit} bytes; {hint}")
     return content
 
 
@@ -105,21 +105,21 @@ def parse_json(text: str | bytes, finite: bool = True, without: frozenset[str] =
 
 def read_json(
     path: Path,
-    mend: str = "delete it and re-run",
+    hint: str = "delete it and re-run",
     size_limit: int = SIZE_LIMIT,
     finite: bool = True,
     without: frozenset[str] = frozenset(),
     schema: dict[str, Any] | None = None,
 ) -> Any:
     """`parse_json` of a file, with an InputError; also for a value that does not fit its schema."""
-    content = read_bytes(path, size_limit, mend)
+    content = read_bytes(path, size_limit, hint)
     try:
         value = parse_json(content, finite, without)
     except ValueError as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); {mend}") from error
+        raise InputError(f"{path}: not readable as JSON ({error}); {hint}") from error
     if schema and (violation := best_match(violations(value, schema))):
         key = ".".join(map(str, violation.absolute_path)) or "the file"
-        raise InputError(f"{path}: {key}: {violation.message}; {mend}")
+        raise InputError(f"{path}: {key}: {violation.message}; {hint}")
     return value
 
 
@@ -159,13 +159,13 @@ def parse_yaml(text: str) -> Any:
     return _checked(value, len(text))
 
 
-def read_yaml(path: Path, mend: str = "mend or replace it", size_limit: int = SIZE_LIMIT) -> Any:
+def read_yaml(path: Path, hint: str = "fix or replace it", size_limit: int = SIZE_LIMIT) -> Any:
     """`parse_yaml` of a file, with an InputError."""
-    content = read_bytes(path, size_limit, mend)
+    content = read_bytes(path, size_limit, hint)
     try:
         return parse_yaml(content.decode("utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: not readable as YAML ({error}); {mend}") from error
+        raise InputError(f"{path}: not readable as YAML ({error}); {hint}") from error
 
 
 # --- schemas ------------------------------------------------------------------------------------

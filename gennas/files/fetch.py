@@ -60,7 +60,7 @@ class File:
         return _digest(candidate, digest) == (self.sha256 or self.git_blob)
 
     @property
-    def mend(self) -> str:
+    def hint(self) -> str:
         """What a user can do when there is no network."""
         archive = f", or the archive {self.member[0]}" if self.member else ""
         return f"set GENNAS_MIRROR to a folder that holds {self.path}{archive}"
@@ -76,19 +76,19 @@ class PackageFile:
     sha256: str
 
     def locate(self) -> Path:
-        """Its path; an InputError when the distribution or this version of it is missing, or the file is another."""
-        mend = f"run: pip install {self.distribution}=={self.version}"
+        """Its path; an InputError when the distribution or this version of it is missing, or the file differs."""
+        hint = f"run: pip install {self.distribution}=={self.version}"
         try:
             installed = metadata.distribution(self.distribution)
         except metadata.PackageNotFoundError as error:
-            raise InputError(f"{self.distribution}: not installed; {mend}") from error
+            raise InputError(f"{self.distribution}: not installed; {hint}") from error
         if installed.version != self.version:
-            raise InputError(f"{self.distribution}: {installed.version} is installed, not {self.version}; {mend}")
+            raise InputError(f"{self.distribution}: {installed.version} is installed, not {self.version}; {hint}")
         found = Path(str(installed.locate_file(self.path)))
         if not found.is_file():
-            raise InputError(f"{found}: missing from {self.distribution}; {mend} --force-reinstall")
+            raise InputError(f"{found}: missing from {self.distribution}; {hint} --force-reinstall")
         if _digest(found, hashlib.sha256()) != self.sha256:
-            raise InputError(f"{found}: its hash differs from the expected one; {mend} --force-reinstall")
+            raise InputError(f"{found}: its hash differs from the expected one; {hint} --force-reinstall")
         return found
 
 
@@ -99,7 +99,7 @@ def _write(file: File, pieces: Iterable[bytes], target: Path, origin: str) -> No
         for piece in pieces:
             size += len(piece)
             if size > file.size_limit:
-                raise InputError(f"{file.path}: more than {file.size_limit} bytes at {origin}; {file.mend}")
+                raise InputError(f"{file.path}: more than {file.size_limit} bytes at {origin}; {file.hint}")
             output.write(piece)
 
 
@@ -113,7 +113,7 @@ def _reason(error: BaseException) -> str:
 def _download(file: File, target: Path) -> None:
     """Fetch `file` from its address to `target`, which appears only with the right hash."""
     if file.url is None:
-        raise InputError(f"{file.path}: has no public address; {file.mend}")
+        raise InputError(f"{file.path}: has no public address; {file.hint}")
     if urlsplit(file.url).scheme != "https":
         raise InputError(f"{file.path}: {file.url} is not an https address; change it")
     try:
@@ -125,10 +125,10 @@ def _download(file: File, target: Path) -> None:
         with atomic_write(target) as temporary:
             _write(file, receive(file.url, file.path), temporary, file.url)
             if not file.fits(temporary):
-                raise InputError(f"{file.path}: {file.url} has changed (another hash); {file.mend}")
+                raise InputError(f"{file.path}: {file.url} has changed (another hash); {file.hint}")
     except (OSError, ValueError) as error:  # requests' exceptions are OSErrors; odd addresses to go on to ValueErrors
         raise InputError(
-            f"{file.path}: could not be fetched from {file.url} ({_reason(error)}); check the network, or {file.mend}"
+            f"{file.path}: could not be fetched from {file.url} ({_reason(error)}); check the network, or {file.hint}"
         ) from error
 
 

@@ -94,7 +94,7 @@ def train_pack(
     network = (pack(networks) if count > 1 else networks[0]).to(device).train()
     optimizer = make_optimizer(network, protocol)
     noise = torch.stack(task.noise)
-    # A recorded iteration cannot be told its number: it keeps count on the device.
+    # A recorded iteration cannot be given its number: it keeps count on the device.
     number = torch.zeros(1, dtype=torch.long, device=device)
     curves = torch.zeros(iterations, count, device=device)
 

@@ -31,9 +31,9 @@ DECLARATION = {
 class AgeingEvolution(Generic[Candidate]):
     """A population that is a queue.
 
-    Candidates are drawn at random until `population` have been told; each further one is a mutation
+    Candidates are drawn at random until `population` have been evaluated; each further one is a mutation
     of the best of `tournament` members drawn without replacement. Several may be asked for before
-    they are told, a generation; the algorithm of the paper has generations of one.
+    they are evaluated, a generation; the algorithm of the paper has generations of one.
     """
 
     def __init__(

@@ -31,6 +31,7 @@ from stages.support.ground_truth import GroundTruth
 from stages.support.inputs import read_ground_truth, read_images, read_sample
 
 FIRST_IDS = 5  # architectures of each role that the record spells out
+FINALISTS = 5  # of each search that the page shows
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def page_values(found: Found, headline: Rows, section: dict[str, Any], protocols
         "panels": figures.PANELS,
         "searches": tables.searches(found.trajectory, section),
         "finals": section["finals"],
-        "finalists": tables.finalists(found.finals, found.ground_truth),
+        "finalists": tables.finalists(found.finals, found.ground_truth, FINALISTS),
         "first_ids": FIRST_IDS,
     }
 

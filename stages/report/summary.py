@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gennas.errors import InputError
 from gennas.files.documents import read_json
-from stages.report import costs
+from stages.report import costs, tables
 from stages.support import artifacts
 from stages.support import params as study_params
 
@@ -75,6 +75,28 @@ def answer(best: dict[str, Any], retrained: dict[str, Any]) -> str:
     )
 
 
+def searches_table(rows: Iterable[Mapping[str, Any]], unit: str) -> str:
+    """One line per search: what scored it, and where its runs ended, before the finals."""
+    head = f"{'search':<14}{'scored by':<16}{'evaluated':>12}{'queries':>9}   regret{f' ({unit})' if unit else ''}"
+    lines = [
+        f"{row['name']:<14}{row['by'] or '-':<16}{_times(row['evaluations'], row['seeds']):>12}{row['queries']:>9}"
+        f"   {number(row['regret'], 2)}"
+        for row in rows
+    ]
+    return "\n".join([head, *lines])
+
+
+def _times(evaluations: int, seeds: int) -> str:
+    """So many evaluations in each of so many runs."""
+    return f"{evaluations} x {seeds}" if seeds > 1 else str(evaluations)
+
+
+def searches(folder: Path, space: str, section: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each search is and where its runs ended."""
+    path = folder / "results" / space / "search" / "trajectory.parquet"
+    return tables.searches(artifacts.read_parquet(path, artifacts.TRAJECTORY).to_pylist(), section)
+
+
 def summary(folder: Path, space: str, section: dict[str, Any]) -> str:
     """The whole text for one space."""
     results = folder / "results" / space
@@ -83,7 +105,8 @@ def summary(folder: Path, space: str, section: dict[str, Any]) -> str:
     retrained = read_json(results / "retrain" / "metrics.json", schema=artifacts.RETRAINED)
     return (
         f"\n{space}: how well each proxy ranks architectures ({section['target']})\n\n"
-        f"{table(read_costs(folder, space, section), metrics)}\n\n{answer(best, retrained)}\n"
+        f"{table(read_costs(folder, space, section), metrics)}\n\n"
+        f"{searches_table(searches(folder, space, section), best['unit'])}\n\n{answer(best, retrained)}\n"
         f"report     {results / 'report.html'}\n"
     )
 
@@ -120,6 +143,14 @@ def correlation_rows(folder: Path, space: str, section: dict[str, Any]) -> Itera
         ]
 
 
+def search_rows(folder: Path, space: str, section: dict[str, Any]) -> Iterable[list[str]]:
+    """One row per search."""
+    for row in searches(folder, space, section):
+        evaluated = _times(row["evaluations"], row["seeds"])
+        ranks = ", ".join(map(str, row["ranks"]))
+        yield [space, row["name"], row["by"] or "-", evaluated, str(row["queries"]), number(row["regret"], 2), ranks]
+
+
 def answer_row(folder: Path, space: str) -> list[str]:
     """What the search found."""
     best = read_json(folder / "results" / space / "search" / "best.json", schema=artifacts.BEST)
@@ -134,9 +165,12 @@ def markdown(folder: Path, sections: Sections) -> str:
     """The tables of a study: how well each proxy ranks, and what each search found."""
     columns = ("space", "target", "proxy", "rho [95 % interval]", "tau", "top share", "n", "seeds", "s/architecture")
     ranked = [row for space, section in sections.items() for row in correlation_rows(folder, space, section)]
+    searched = [row for space, section in sections.items() for row in search_rows(folder, space, section)]
     found = [answer_row(folder, space) for space in sections]
     return (
         markdown_table(columns, ranked)
+        + "\n"
+        + markdown_table(("space", "search", "scored by", "evaluated", "queries", "regret", "ranks"), searched)
         + "\n"
         + markdown_table(("space", "found", "its value", "regret", "evaluations", "retrained"), found)
     )

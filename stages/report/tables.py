@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gennas import catalogue
 from stages.report import costs
-from stages.report.figures.style import Rows
 from stages.support.ground_truth import GroundTruth
-from stages.support.scorers import learns_labels, needs_protocol
+from stages.support.scorers import learns_labels, names, needs_protocol
 from stages.support.scores import Scores
+
+if TYPE_CHECKING:
+    from stages.report.figures.style import Rows
 
 
 def describe(section: Mapping[str, Any], name: str, iterations: int) -> dict[str, Any]:
@@ -68,16 +70,17 @@ def further_targets(correlation: Rows, target: str) -> dict[str, dict[str, float
 
 
 def searches(trajectory: Rows, section: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each search in the order of params.yaml: what scored it, how often, and where it ended, by seed."""
+    """Each search in the order of params.yaml: what it is, what scored it, and where its runs ended."""
     last = {(row["search"], row["seed"]): row for row in trajectory}
     return [
         {
             "name": name,
             "kind": search["kind"].replace("_", " "),
-            "by": ", ".join(by if isinstance(by := search.get("by", []), list) else [by]),
+            "by": ", ".join(names(search.get("by", []))),
+            "seeds": len(own),
             "evaluations": max(row["evaluation"] for row in own),
             "queries": max(row["queries"] for row in own),
-            "ranks": [row["best_rank"] for row in own],
+            "ranks": sorted(row["best_rank"] for row in own),
             "regret": float(np.mean([row["regret"] for row in own])),
         }
         for name, search in section["search_architecture"]["searches"].items()
@@ -85,18 +88,15 @@ def searches(trajectory: Rows, section: Mapping[str, Any]) -> list[dict[str, Any
     ]
 
 
-def finalists(finals: Rows, ground_truth: GroundTruth) -> list[dict[str, Any]]:
-    """The best of each search's finalists, by their mean score: its true rank and regret."""
+def finalists(finals: Rows, ground_truth: GroundTruth, count: int) -> list[dict[str, Any]]:
+    """The `count` best finalists of each search by their mean score, and how good they really are."""
     scores: dict[tuple[str, str], list[float]] = {}
     for row in finals:
         scores.setdefault((row["search"], row["architecture"]), []).append(row["score"])
-    winners: dict[str, tuple[float, str]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for (search, architecture), own in scores.items():
-        mean = float(np.mean(own))
-        if search not in winners or mean > winners[search][0]:
-            winners[search] = mean, architecture
-    found = []
-    for search, (_, architecture) in winners.items():
         value, rank, regret = ground_truth.of(architecture)
-        found.append({"search": search, "architecture": architecture, "value": value, "rank": rank, "regret": regret})
-    return found
+        row = {"architecture": architecture, "score": float(np.mean(own)), "value": value, "rank": rank}
+        found.setdefault(search, []).append({"search": search, **row, "regret": regret})
+    best_first = (sorted(rows, key=lambda row: row["score"], reverse=True) for rows in found.values())
+    return [row for rows in best_first for row in rows[:count]]

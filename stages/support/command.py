@@ -37,13 +37,14 @@ logger = logging.getLogger("stages")
 def run(*functions: Stage) -> None:
     """Run a stage as the command line says; of several functions, the one that its first word names."""
     command, named = parse(functions)
+    log = named.pop("log")
     try:
         check_library()
-        begin_log(named.pop("log"))
+        begin_log(log)
         command(**arguments(command, named))
         check_unedited()
     except InputError as error:
-        if logger.handlers and not isinstance(logger.handlers[0], logging.StreamHandler):
+        if log and logger.handlers:
             logger.error("%s", error)
         sys.exit(f"error: {error}")
     except Exception:

@@ -2,7 +2,7 @@
 
 On a CPU, an architecture that takes longer than the protocol's `time_limit`, or whose computation crashes its process,
 has no score and ranks last, as one whose training diverges. On a GPU many train at once, and nobody could say whose
-fault it was: there is no limit, and a crash fails the job. So does a process that ended in any other way, for want of
+fault it was: there is no limit, and a crash fails the job. So does a process that ended in any other way, for lack of
 memory most likely: it says nothing about the architecture.
 
 The stage's own process does without torch, whose import takes seconds.

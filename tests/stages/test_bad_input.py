@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from conftest import PROJECT
 from helpers import with_target
 
 from stages.support import artifacts
 
-PROXY = json.dumps({"kind": "parameters", "seeds": 1})
+PROXY = {"kind": "parameters", "seeds": 1}
 GOOD_ID = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 
@@ -36,17 +37,26 @@ def folder(tmp_path):
     return tmp_path
 
 
-def stage(name, folder, *arguments, **environment):
-    command = [sys.executable, "-m", f"stages.{name}", "--log", str(folder / "log"), *map(str, arguments)]
+def stage(name, folder, files, values, **environment):
+    """Run a stage, or one of its functions, as a rule does."""
+    command = [sys.executable, "-m", *f"stages.{name}".split(), "--log", str(folder / "log")]
+    command += ["--files", json.dumps(files, default=str), "--values", json.dumps(values)]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
-def shard(folder, *changes, **environment):
-    return stage(
-        "train_proxy", folder, "shard", "--architectures", folder / "architectures.parquet",
-        "--images", folder / "images.parquet", "--space", "nasbench201", "--proxy", "mine", "--params", PROXY,
-        "--seed", 1, "--first", 0, "--last", 2, "--output", folder / "out.parquet", *changes, **environment,
-    )  # fmt: skip
+def shard(folder, environment=None, task=(), **values):
+    files = {name: folder / f"{name}.parquet" for name in ("architectures", "images")}
+    files |= {"task": list(task), "shard": folder / "out.parquet"}
+    given = {
+        "space": "nasbench201",
+        "name": "mine",
+        "proxy": PROXY,
+        "role": "evaluate",
+        "first": 0,
+        "last": 2,
+        "seed": 1,
+    }
+    return stage("train_proxy shard", folder, files, {**given, **values}, **(environment or {}))
 
 
 def assert_refused(done, folder, *named):
@@ -80,30 +90,34 @@ def test_an_architecture_that_does_not_parse_is_named(folder):
 
 
 def test_a_sample_larger_than_the_space_is_named(folder):
-    assert_refused(shard(folder, "--last", 9), folder, "sample.evaluate", "9", "architectures.parquet has 2")
+    assert_refused(shard(folder, last=9), folder, "sample.evaluate", "9", "architectures.parquet has 2")
 
 
 def test_an_unknown_kind_of_proxy_is_named(folder):
-    params = json.dumps({"kind": "telepathy", "seeds": 1})
-    assert_refused(shard(folder, "--params", params), folder, "telepathy")
+    assert_refused(shard(folder, proxy={"kind": "telepathy", "seeds": 1}), folder, "telepathy")
 
 
 def test_a_bad_task_is_named(folder):
     task = folder / "task.yaml"
     task.write_text("noise: loud\n")
-    params = json.dumps({"kind": "regression", "seeds": 1, "protocol": {}})
-    assert_refused(shard(folder, "--params", params, "--task", task), folder, str(task))
+    protocol = {"width": 1, "depth": 1, "batch_size": 2, "time_limit": 9}
+    proxy = {"kind": "regression", "seeds": 1, "protocol": protocol}
+    assert_refused(shard(folder, task=[task], proxy=proxy), folder, str(task))
+
+
+def test_a_protocol_that_is_none_is_named(folder):
+    proxy = {"kind": "naswot", "seeds": 1, "protocol": {"width": 1}}
+    assert_refused(shard(folder, proxy=proxy), folder, "protocols", "depth")
 
 
 def test_a_gpu_that_is_not_there_is_named(folder):
-    assert_refused(shard(folder, GENNAS_DEVICE="cuda:99"), folder, "GENNAS_DEVICE=cuda:99")
+    assert_refused(shard(folder, {"GENNAS_DEVICE": "cuda:99"}), folder, "GENNAS_DEVICE=cuda:99")
 
 
-def download(folder, source, images="noise", **environment):
+def download(folder, source, **environment):
     return stage(
-        "download", folder, "--space", "nasbench201", "--params", json.dumps({"sources": [source], "images": images}),
-        "--seed", 1, "--benchmark", folder / "out.parquet", "--images", folder / "out-images.parquet",
-        **environment,
+        "download", folder, {"benchmark": folder / "out.parquet", "images": folder / "out-images.parquet"},
+        {"space": "nasbench201", "sources": [source], "image_kind": "noise", "seed": 1}, **environment,
     )  # fmt: skip
 
 
@@ -125,46 +139,31 @@ def test_an_unknown_source_lists_the_known_ones(tmp_path):
     assert_refused(download(tmp_path, "rumour"), tmp_path, "rumour", "analog_nasbench")
 
 
-OUTS = ("correlation", "proxy-correlation", "convergence", "plot", "metrics")
+OUTS = ("correlation", "proxy_correlation", "convergence", "plot", "metrics")
 
 
 def test_a_target_the_benchmark_lacks_lists_what_it_has(tmp_path):
     write_benchmark(tmp_path / "benchmark.parquet", ["a"])
     artifacts.write_rows([], artifacts.SCORES, tmp_path / "scores.parquet")
-    outs = [f"--{name}={tmp_path}/out-{name}" for name in OUTS]
-    done = stage(
-        "correlate", tmp_path, "--scores", tmp_path / "scores.parquet", "--benchmark", tmp_path / "benchmark.parquet",
-        "--target", '"y_percent"', "--seed", 1, *outs,
-    )  # fmt: skip
+    files = {"score_tables": [tmp_path / "scores.parquet"], "benchmark": tmp_path / "benchmark.parquet"}
+    files |= {name: tmp_path / f"out-{name}" for name in OUTS}
+    done = stage("correlate", tmp_path, files, {"target": "y_percent", "seed": 1})
     assert_refused(done, tmp_path, "y_percent", "x_percent")
 
 
 @pytest.mark.parametrize("label", [2, 3])
 def test_more_labels_than_architectures(tmp_path, label):
     write_benchmark(tmp_path / "benchmark.parquet", ["a", "b"])
-    done = stage(
-        "sample", tmp_path, "--benchmark", tmp_path / "benchmark.parquet", "--label", label, "--seed", 1,
-        "--target", '"x_percent"', "--architectures", tmp_path / "out.parquet",
-    )  # fmt: skip
+    files = {"benchmark": tmp_path / "benchmark.parquet", "architectures": tmp_path / "out.parquet"}
+    done = stage("sample", tmp_path, files, {"label": label, "target": "x_percent", "seed": 1})
     assert_refused(done, tmp_path, "sample.label", str(label))
+    assert "sample.label" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "download",
-        "sample",
-        "search_task",
-        "train_proxy",
-        "aggregate",
-        "time_proxies",
-        "correlate",
-        "search_architecture",
-        "retrain",
-        "report",
-    ],
+    "name", [path.stem for path in sorted(PROJECT.glob("workflow/rules/*.smk")) if path.stem != "common"]
 )
-def test_every_stage_explains_itself(tmp_path, name):
-    done = stage(name, tmp_path, "--help")
+def test_every_stage_explains_itself(name):
+    done = subprocess.run([sys.executable, "-m", f"stages.{name}", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 10

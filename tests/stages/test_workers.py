@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TOY
+from contexts import COMBO, PROTOCOL
 from test_bad_input import architectures
-from test_proxies import COMBO, PROTOCOL
 
 from gennas.errors import InputError
 from gennas.spaces import nasbench201

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from stages.report.figures.style import (
     BLACK,
-    GREEN,
-    PURPLE,
     RANDOM,
     RHO,
     SEARCHED,
     Rows,
     canvas,
+    proxy_styles,
     styled,
     to_svg,
     with_unit,
 )
-
-ALGORITHMS: dict[str, dict[str, Any]] = {
-    "ageing_evolution": SEARCHED,
-    "random_search": RANDOM,
-    "nasi_fix": {"color": PURPLE, "linestyle": ":"},
-    "nasi_ada": {"color": GREEN, "linestyle": "-."},
-}
 
 
 @styled
@@ -46,30 +36,29 @@ def task_search(trials: Rows) -> str:
     return to_svg(figure)
 
 
-def regrets(trajectory: Rows, algorithm: str) -> np.ndarray:
+def regrets(trajectory: Rows, search: str) -> np.ndarray:
     """Regret by seed and evaluation, (seeds, evaluations)."""
     by_seed: dict[int, list[float]] = {}
     for row in trajectory:
-        if row["algorithm"] == algorithm:
+        if row["search"] == search:
             by_seed.setdefault(row["seed"], []).append(row["regret"])
     return np.array(list(by_seed.values()))
 
 
 @styled
 def search(trajectory: Rows, unit: str) -> str:
-    """Regret against evaluations: each algorithm's mean over seeds, and its range (`TRAJECTORY`)."""
+    """Regret against evaluations: each search's mean over seeds, and its range (`TRAJECTORY`)."""
     figure = canvas(3.2)
-    axis = figure.add_subplot(xlabel="architectures scored", ylabel=with_unit("regret", unit))
-    for algorithm in dict.fromkeys(row["algorithm"] for row in trajectory):
-        style = ALGORITHMS[algorithm]
-        regret = regrets(trajectory, algorithm)
+    axis = figure.add_subplot(xlabel="architectures evaluated", ylabel=with_unit("regret", unit))
+    for name, style in proxy_styles(row["search"] for row in trajectory).items():
+        regret = regrets(trajectory, name)
         evaluations = np.arange(1, regret.shape[1] + 1)
-        axis.plot(evaluations, regret.mean(0), label=algorithm.replace("_", " "), **style)
+        axis.plot(evaluations, regret.mean(0), label=name, **style)
         axis.fill_between(evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0)
     axis.set_yscale("symlog", linthresh=0.1)  # logarithmic, but with a zero: the optimum
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_ylim(bottom=0)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=3)
     return to_svg(figure)
 
 

@@ -3,7 +3,7 @@
 They are 4.5 in wide with 10 pt text, so that a phone showing them 330 pixels wide still has legible
 text. Same rows, same bytes: element ids come from a fixed salt, and text is drawn as outlines, so
 that it looks the same wherever it is shown. Colours are those of Okabe and Ito (2008), which can be
-told apart with any colour vision.
+distinguished with any colour vision.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import PROJECT
 
@@ -203,3 +205,39 @@ def test_listing_sources_loads_nothing_heavy():
     script += "print(sorted({'torch', 'numpy', 'requests', 'pyarrow', 'scipy'} & sys.modules.keys()))"
     loaded = subprocess.check_output([sys.executable, "-c", script], cwd=PROJECT, text=True)
     assert ast.literal_eval(loaded) == []
+
+
+# --- the table that stages hand on ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        {"target": b"accuracy"},
+        {"target": b"[" * 100_000},
+        {"target": b"\xff"},
+        {"target": b'{"quantity": "accuracy"}'},
+        {"uncertainty_of": b"\xff"},
+        {"uncertainty_of": b""},
+    ],
+)
+def test_a_column_without_a_declaration_is_one_line_that_names_file_and_column(tmp_path, metadata):
+    path = tmp_path / "benchmark.parquet"
+    table = pa.Table.from_pylist([], schema=artifacts.BENCHMARK)
+    field = pa.field("x_percent", pa.float64(), metadata=metadata)
+    foreign = table.append_column(field, pa.array([], pa.float64()))
+    pq.write_table(foreign, path)
+    for check in (
+        lambda: artifacts.read_parquet(path, artifacts.BENCHMARK),
+        lambda: artifacts.write_parquet(foreign, artifacts.BENCHMARK, path),
+    ):
+        with pytest.raises(InputError, match=r"benchmark\.parquet: column 'x_percent' does not fit the benchmark"):
+            check()
+
+
+def test_the_name_of_a_column_decides_nothing():
+    """A latency named as an accuracy is one all the same: less of it is better."""
+    table = pa.Table.from_pylist([], schema=artifacts.BENCHMARK)
+    table = table.append_column(artifacts.target_field("x_percent", LATENCY), pa.array([], pa.float64()))
+    assert artifacts.target(table, "x_percent").sign == -1

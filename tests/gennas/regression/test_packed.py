@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import varied
-from test_proxies import CONVOLUTIONS, NONE, SKIPS, SPACE, context, sequences
+from contexts import CONVOLUTIONS, NONE, SKIPS, SPACE, context, sequences
 from torch import nn
 
 from gennas import proxies, spaces

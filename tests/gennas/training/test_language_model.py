@@ -1,29 +1,22 @@
 """Retraining on a text: the right tokens in the right order, the right perplexity, and it learns."""
 
-import argparse
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from helpers import write_answer
 from hypothesis import given
 from hypothesis import strategies as st
-from test_retrain import stop_after
+from texts_and_lstms import Recurrent, write
 from torch import nn
 
-from gennas import spaces
 from gennas.data import texts
 from gennas.errors import InputError
-from gennas.files.documents import read_json
 from gennas.training import language_model
 from gennas.training.language_model import BPTT, IGNORED, LanguageModelling, Streams, encode, load, losses, vocabulary
-from stages import retrain
-from stages.support import artifacts
+from gennas.training.recipe import make_optimizer
 
 CPU = torch.device("cpu")
 PARAMS = {
@@ -40,29 +33,8 @@ PARAMS = {
 }
 
 
-class Recurrent(nn.Module):
-    """What a space of recurrent networks builds."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.inputs, self.outputs = inputs, outputs
-        self.lstm = nn.LSTM(inputs, outputs)
-
-    def step_through(self, sequence, state):
-        return self.lstm(sequence, state)
-
-
-def write(folder: Path, names: str = "{}.txt", **parts: str) -> Path:
-    """A folder of texts; the parts not given are `train`'s."""
-    texts = {"train": parts["train"], "valid": parts["train"], "test": parts["train"]} | parts
-    folder.mkdir(exist_ok=True)
-    for part, text in texts.items():
-        (folder / names.format(part)).write_text(text, encoding="utf-8")
-    return folder
-
-
 def load_folder(folder: Path, **changes: object) -> LanguageModelling:
-    return load(PARAMS | {"dataset": str(folder)} | changes, CPU)
+    return load(PARAMS | {"dataset": str(folder)} | changes, 0, CPU)
 
 
 # --- texts --------------------------------------------------------------------------------------
@@ -92,7 +64,7 @@ def add_second_train(folder: Path) -> None:
     ],
 )
 def test_a_bad_folder_is_one_line(tmp_path, monkeypatch, damage: Callable[[Path], None], message):
-    monkeypatch.setattr(language_model, "SIZE_LIMIT", 64)
+    monkeypatch.setattr(texts, "SIZE_LIMIT", 64)
     folder = write(tmp_path / "texts", train="a b\n")
     damage(folder)
     with pytest.raises(InputError, match=message) as caught:
@@ -105,11 +77,6 @@ def test_a_dataset_that_is_no_text_names_what_is(tmp_path):
     for dataset in ("digits", str(tmp_path / "nowhere")):
         with pytest.raises(InputError, match=r"dataset: there is no folder .*; choose descriptions, or a folder with"):
             load_folder(Path(dataset))
-
-
-def test_an_image_space_takes_no_text():
-    with pytest.raises(InputError, match=r"dataset: 'descriptions' is unknown; choose one of digits"):
-        retrain.load_problem(spaces.load("nasbench201"), PARAMS, 0, CPU)
 
 
 def test_descriptions_are_words_and_their_parts_are_disjoint():
@@ -243,95 +210,15 @@ def test_a_failed_training_has_infinite_perplexity(loss):
 
 # --- the stage ----------------------------------------------------------------------------------
 
-#: One that a network with a memory can foretell, and one without cannot.
-TEXT = "one two one three\n" * 200
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch):
-    monkeypatch.setenv("GENNAS_DEVICE", "cpu")
-
-
-@pytest.fixture
-def toy_space(monkeypatch) -> None:
-    """A space of LSTMs, whose ids are their sizes, instead of every other."""
-    toy = SimpleNamespace(
-        FAMILY="sequences", INPUT_SHAPE=(8, 1, 8), from_id=int, build=lambda size, width, depth: Recurrent(8, size)
-    )
-    monkeypatch.setattr(spaces, "load", lambda name: toy)
-
-
-def arguments(folder: Path, found: str = "8", random: str = "12", **changes: object) -> argparse.Namespace:
-    """The stage's arguments for a study in a folder, whose outputs go there, too."""
-    folder.mkdir(exist_ok=True)
-    write_answer(folder / "best.json", found)
-    rows = [{"role": "evaluate", "position": 0, "architecture": random}]
-    artifacts.write_rows(rows, artifacts.ARCHITECTURES, folder / "architectures.parquet")
-    files = (
-        "best.json", "architectures.parquet", "history.parquet", "metrics.json", "weights.pt", "checkpoint.pt",
-    )  # fmt: skip
-    words = [word for file in files for word in (f"--{Path(file).stem}", str(folder / file))]
-    words += ["--space", "nasbench_nlp", "--seed", "1", "--params", json.dumps(PARAMS | changes)]
-    return retrain.arguments().parse_args(words)
-
-
-def outputs(folder: Path) -> list[bytes]:
-    return [(folder / name).read_bytes() for name in ("history.parquet", "metrics.json", "weights.pt")]
-
-
-def test_a_text_that_can_be_foretold_is_learnt(toy_space, tmp_path):
-    folder = write(tmp_path / "texts", train=TEXT)
-    retrain.main(arguments(tmp_path, dataset=str(folder), epochs=10, batch_size=2, learning_rate=0.05))
-    metrics = read_json(tmp_path / "metrics.json")
-    assert (metrics["dataset"], metrics["metric"]) == (str(folder), "perplexity")
-    history = artifacts.read_parquet(tmp_path / "history.parquet", artifacts.HISTORY).to_pylist()
-    for role, rows in (("found", history[:10]), ("random", history[10:])):
-        assert {(row["role"], row["metric"]) for row in rows} == {(role, "perplexity")}
-        assert rows[0]["validation_score"] > 2
-        assert 1 < metrics[role]["test_perplexity"] < 1.1
-        assert metrics[role]["validation_perplexity"] == round(rows[-1]["validation_score"], 4)
-        for row in rows:
-            assert row["validation_score"] == pytest.approx(math.exp(row["validation_loss"]))
-    problem = load_folder(folder, batch_size=2)
-    model = problem.model(Recurrent(8, 8))
-    model.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
-    assert round(problem.evaluate(model, "test")[1], 4) == metrics["found"]["test_perplexity"]
-    assert sum(p.numel() for p in model.parameters()) == metrics["found"]["parameters"]
-
-
-@pytest.mark.parametrize("saves", [2, 4])  # within the first training, the second
-def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, monkeypatch, saves, caplog):
-    space = spaces.load("nasbench_nlp")
-    rng = np.random.default_rng(0)
-    found, random = (space.to_id(space.random_architecture(rng)) for _ in range(2))
-    text = str(write(tmp_path / "texts", train=TEXT))
-    study = {"found": found, "random": random, "dataset": text, "width": 0.02}
-    retrain.main(arguments(tmp_path / "whole", **study))
-    stop_after(saves, arguments(tmp_path / "stopped", **study), monkeypatch)
-    with caplog.at_level("INFO"):
-        retrain.main(arguments(tmp_path / "stopped", **study))
-    assert "resumed after epoch" in caplog.text
-    assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
-
-
-def test_a_checkpoint_of_another_text_is_ignored(toy_space, tmp_path, monkeypatch, caplog):
-    folder = write(tmp_path / "texts", train=TEXT)
-    stop_after(2, arguments(tmp_path / "stopped", dataset=str(folder)), monkeypatch)
-    write(folder, train=TEXT, test="three one\n")
-    retrain.main(arguments(tmp_path / "stopped", dataset=str(folder)))
-    assert "the checkpoint of another study, ignored" in caplog.text
-    retrain.main(arguments(tmp_path / "whole", dataset=str(folder)))
-    assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
-
 
 def test_the_descriptions_are_learnt_better_than_by_counting_words():
-    problem = load(PARAMS, CPU)
+    problem = load(PARAMS, 0, CPU)
     targets = {part: streams.targets[streams.targets != IGNORED] for part, streams in problem.parts.items()}
     shares = torch.bincount(targets["train"], minlength=problem.words).double() / len(targets["train"])
     by_counting = float((-shares[targets["test"]].log().mean()).exp())
     torch.manual_seed(0)
     model = problem.model(Recurrent(64, 64))
-    optimizer = retrain.make_optimizer(model, PARAMS | {"learning_rate": 0.01})
+    optimizer = make_optimizer(model, PARAMS | {"learning_rate": 0.01})
     for seed in range(5):
         problem.train_epoch(model, optimizer, seed)
     assert problem.evaluate(model, "test")[1] < 0.9 * by_counting
