@@ -4,12 +4,14 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import struct
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 from sklearn.datasets import load_digits, load_sample_images
 
 from gennas.data import images as datasets
@@ -202,3 +204,18 @@ def test_tensors_standardised_by_other_images():
     train = np.array([0, 2], np.uint8).reshape(2, 1, 1, 1).repeat(3, axis=3)
     test = np.array([4], np.uint8).reshape(1, 1, 1, 1).repeat(3, axis=3)
     np.testing.assert_allclose(to_tensor(test, train), 3, rtol=1e-4)
+
+
+# --- a data set of one's own ------------------------------------------------------------------------
+
+
+def test_the_page_on_data_sets_says_what_to_write(monkeypatch):
+    """docs/add-a-data-set.md: its function and the entry of `DECLARATION` are all that it takes."""
+    page = (PROJECT / "docs" / "add-a-data-set.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    exec(compile(code, "add-a-data-set.md", "exec"), vars(datasets))
+    monkeypatch.setitem(datasets.DECLARATION["labelled"], "squares", "bright and dark squares")
+    data = labelled("squares")
+    assert data.classes == 2 and len(data.train_images) == 30 and len(data.test_images) == 10
+    assert unlabelled("squares", 3, 16, np.random.default_rng(0)).shape == (3, 16, 16, 3)
+    del datasets.squares
