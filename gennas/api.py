@@ -61,7 +61,8 @@ def score(
     `taps` are names of modules (`model.named_modules()`), shallow to deep, whose outputs are read: by the regression,
     three; by zen, the last one; by expressivity, progressivity and trainability, two or more. The default is the last
     module at each of the three smallest resolutions, and for the last three proxies the network's blocks. The result
-    and a log line say which. Fewer than three resolutions are an error of the regression: name three modules.
+    and a log line say which. Fewer than three resolutions are an error of the regression: name three modules. Other
+    proxies read no taps.
 
     `task` is what the regression learns: a name of `gennas.names("tasks")`, a file, or its content; by default
     `nasbench101` (images) or `nlp` (sequences). `protocol` is one of `gennas.PROTOCOLS` or a `gennas.Protocol`; by

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from gennas import catalogue
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("gennas", "stages", "workflow")
 
@@ -79,6 +81,14 @@ def modules(stage: str, *loaded: str) -> list[str]:
             seen.add(module)
             waiting += imports(module)
     return sorted(seen)
+
+
+def scoring_modules(space: str, kinds: Iterable[str]) -> list[str]:
+    """The modules that scoring with some kinds of proxies imports by name."""
+    family = catalogue.declaration("spaces", space)["family"]
+    rooms = {room for kind in kinds for room in catalogue.declaration("proxies", kind).get("per_family", [])}
+    by_family = [f"gennas/{room}/{family}" for room in sorted(rooms)]
+    return [f"gennas/spaces/{space}", *(f"gennas/proxies/{kind}" for kind in sorted(kinds)), *by_family]
 
 
 def module_files(name: str) -> list[str]:

@@ -15,7 +15,6 @@ import torch
 from gennas import spaces
 from gennas.devices import prepare
 from gennas.training import classification as classifier
-from stages.support.command import track
 
 EPOCHS, SEEDS = 3, 3
 DATA = {"dataset": "digits", "batch_size": 64, "validation_share": 0.2}
@@ -38,7 +37,7 @@ def main() -> None:
     with Path(__file__).with_name("plainnet.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["architecture", "accuracy_percent"])
-        for architecture in track(every, "plainnet", len(every)):
+        for architecture in every:
             accuracy = sum(test_accuracy(architecture, seed) for seed in range(SEEDS)) / SEEDS
             table.writerow([space.to_id(architecture), f"{accuracy:.4f}"])
 

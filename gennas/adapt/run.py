@@ -7,7 +7,7 @@ import math
 import random
 import statistics
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, cast
@@ -113,6 +113,19 @@ def find_options(proxy: str, family: str, given: Mapping[str, Any]) -> dict[str,
 
 
 @contextmanager
+def computing_on(device: torch.device) -> Iterator[None]:
+    """Within the block, gradients are computed, and a GPU computes as it does in the pipeline."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if device.type == "cuda":
+            stack.enter_context(torch.cuda.device(device))
+            flags = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+            stack.enter_context(flags)
+        yield
+
+
+@contextmanager
 def random_state_kept(device: torch.device, seed: int) -> Iterator[None]:
     """Leave the global generators of Python, numpy and torch as they were; within the block they are seeded."""
     state, numpy_state = random.getstate(), np.random.get_state()
@@ -120,7 +133,9 @@ def random_state_kept(device: torch.device, seed: int) -> Iterator[None]:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             random.seed(seed)
             np.random.seed(seed % 2**32)
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
+            if device.type == "cuda":
+                torch.cuda.manual_seed(seed)
             yield
     finally:
         random.setstate(state)
@@ -164,7 +179,7 @@ def score_model(
     where = find_device(device)
     blank = cast(Any, None)  # its place is taken below
     context = Context(blank, chosen, images, seed, where, find_options(proxy, family, options))
-    with torch.inference_mode(False), torch.enable_grad(), random_state_kept(where, seed):
+    with computing_on(where), random_state_kept(where, seed):
         adapt = import_module(f"gennas.adapt.{family}").adapt
         space: Own = adapt(model, context, declared.get("taps"), taps)
         context = replace(context, space=cast(Space, space))

@@ -6,11 +6,7 @@ and that the lists of both name the same is tested below. What the bridge does i
 
 from __future__ import annotations
 
-import functools
-import json
 import shutil
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +15,8 @@ from pathlib import Path
 import networkx
 import pytest
 import yaml
-from conftest import PROJECT, RESULTS, SHARDS, Study, new_study, once
-from dvc.dependency.param import ParamsDependency
+from conftest import PROJECT, RESULTS, SHARDS, Study
 from dvc.repo import Repo
-
-from workflow import code
 
 PARAMS = yaml.safe_load((PROJECT / "params.yaml").read_text())
 
@@ -62,12 +55,6 @@ def params(old: str, new: str) -> Change:
     return edit("params.yaml", old, new)
 
 
-def remove_single(study: Study) -> None:
-    """The proxy, and the aggregate that it is a member of."""
-    study.edit("params.yaml", ONE_OF_THREE_PROXIES, "")
-    study.edit("params.yaml", FIT, "")
-
-
 HARMLESS = {
     "touch": lambda study: [path.touch() for path in study.folder.rglob("*") if path.is_file()],
     "comment": lambda study: study.append("params.yaml", "# a remark\n"),
@@ -76,44 +63,47 @@ HARMLESS = {
 }
 STAGES = {
     "download", "sample", "search_task", "train_proxy", "aggregate", "time_proxies", "correlate", "search_architecture",
-    "retrain", "report",
+    "finals", "retrain", "report",
 }  # fmt: skip
-ONE_OF_THREE_PROXIES = "      single: { kind: regression, task: tasks/single.yaml, seeds: 1 }\n"
-#: What every score, and what it costs, depends on.
-SCORING = {"train_proxy", "aggregate", "time_proxies"}
-FIT = "    labels: { kind: fit, members: [parameters, single] }\n"
+#: What scores networks by the proxies of params.yaml; the task search does so by tasks alone.
+SCORING = {"train_proxy", "aggregate", "time_proxies", "search_architecture", "finals"}
 #: What is changed, and the stages for which that is a change of their own. Every parameter is the report's, too.
 CHANGES = {
     "seed": (params("seed: 2021", "seed: 1"), STAGES),
     "download": (params("images: photographs", "images: noise"), {"download", "report"}),
-    "sample": (params("label: 4", "label: 5"), {"sample", "aggregate", "report"}),
+    "sample": (
+        params("label: 4", "label: 5"), {"sample", "aggregate", "search_architecture", "finals", "report"},
+    ),
     "larger sample": (params("evaluate: 6", "evaluate: 9"), {"train_proxy", "report"}),
     "shard size": (params("shard_size: 3", "shard_size: 2"), {*SCORING, "report"}),
-    "protocol": (
-        params("iterations: 3", "iterations: 4"),
-        {*SCORING, "search_task", "search_architecture", "report"},
-    ),
+    "protocol": (params("iterations: 3", "iterations: 4"), {*SCORING, "search_task", "report"}),
     "proxy added": (
-        params(ONE_OF_THREE_PROXIES, ONE_OF_THREE_PROXIES + "      flops: { kind: flops, seeds: 1 }\n"),
-        {*SCORING, "report"},
+        params("    proxies:\n", "    proxies:\n      flops: { kind: flops, seeds: 1 }\n"), {*SCORING, "report"},
     ),
-    "proxy removed": (remove_single, {*SCORING, "report"}),
+    "proxy changed": (params("kind: parameters, seeds: 1", "kind: flops, seeds: 1"), {*SCORING, "report"}),
     "target": (
         params("target: cifar10_accuracy", "target: other_accuracy"),
-        {"sample", "search_task", "aggregate", "correlate", "search_architecture", "report"},
+        {"sample", "search_task", "aggregate", "correlate", "search_architecture", "finals", "report"},
     ),
     "task search": (params("children: 1", "children: 2"), {"search_task", "report"}),
-    "search": (params("evaluations: 3", "evaluations: 4"), {"search_architecture", "report"}),
+    "search": (params("kind: local_search", "kind: random_search"), {"search_architecture", "report"}),
+    "finals": (params("finalists: 2", "finalists: 1"), {"finals", "report"}),
     "training": (params("epochs: 2", "epochs: 1"), {"retrain", "report"}),
-    "aggregate": (params("kind: log_rank", "kind: mean_rank"), {"aggregate", "report"}),
+    "aggregate": (
+        params("kind: log_rank", "kind: mean_rank"), {"aggregate", "search_architecture", "finals", "report"},
+    ),
     "stage's code": (append("stages/correlate.py"), {"correlate"}),
     "shared code": (append("stages/support/artifacts.py"), STAGES),
-    "used proxy's code": (append("gennas/proxies/parameters.py"), {*SCORING}),
-    "unused proxy's code": (append("gennas/proxies/flops.py"), {*SCORING}),
+    "used proxy's code": (append("gennas/proxies/parameters.py"), {*SCORING, "search_task"}),
+    "unused proxy's code": (append("gennas/proxies/flops.py"), {*SCORING, "search_task"}),
+    "search's code": (append("gennas/searches/local_search.py"), {"search_task", "search_architecture", "finals"}),
     "rule": (append("workflow/rules/retrain.smk"), {"retrain"}),
     "template": (append("stages/report/page.html.jinja"), {"report"}),
-    "used task": (append("tasks/single.yaml"), {*SCORING, "search_architecture", "report"}),
-    "unused task": (append("tasks/combo.yaml"), {*SCORING, "search_architecture", "report"}),
+    "published task": (append("gennas/regression/tasks/single.yaml"), {*SCORING, "search_task", "report"}),
+    "new task": (
+        lambda study: shutil.copy(study.path("gennas/regression/tasks/combo.yaml"), study.path("tasks/mine.yaml")),
+        {*SCORING, "report"},
+    ),
     "final file": (delete("report.html"), {"report"}),
     "intermediate file": (
         delete("architectures.parquet"), {"sample", "search_task", *SCORING, "retrain", "report"},
@@ -123,25 +113,9 @@ CHANGES = {
 
 #: One change for each kind of dependency: data, code, task, value, rule, template, new item, missing output.
 KINDS = {
-    "download", "shared code", "used task", "larger sample", "rule", "template", "proxy added", "intermediate file",
+    "download", "shared code", "published task", "larger sample", "rule", "template", "proxy added",
+    "intermediate file",
 }  # fmt: skip
-
-
-MEASURE = """
-import importlib, json, sys
-from pathlib import Path
-
-root, measured = Path.cwd(), {}
-sys.path.insert(0, str(root))
-for stage, *late in (argument.split(",") for argument in sys.argv[1:]):
-    for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
-        del sys.modules[name]
-    for module in (stage, *late):
-        importlib.import_module(f"stages.{module}")
-    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "stages"]
-    measured[stage] = [str(Path(module.__file__).relative_to(root)) for module in modules]
-print(json.dumps(measured))
-"""
 
 
 def test_harmless_changes_make_nothing_stale(study):
@@ -246,119 +220,3 @@ def test_a_clone_of_a_study_pulls_instead_of_computing(study, tmp_path):
     assert both(clone) == (set(), set())
     clone.edit("params.yaml", "shard_size: 3", "shard_size: 2")
     assert clone.snakemake_would_run() == {*SCORING, "correlate", "report"}
-
-
-DUMP = """
-include: "Snakefile"
-
-def dump():
-    jobs = []
-    for job in workflow.dag.jobs:
-        made = workflow.dag.dependencies[job].items()
-        own = [str(f) for maker, files in made if maker.rule.name == f"{job.rule.name}_shard" for f in files]
-        jobs.append({
-            "rule": job.rule.name, "input": list(map(str, job.input)), "own": own,
-            "output": list(map(str, job.output)), "params": [str(value) for value in job.params],
-        })
-    Path("jobs.json").write_text(json.dumps(jobs))
-
-atexit.register(dump)
-"""
-
-
-def dump_jobs(folder: Path) -> None:
-    """The default study, with what Snakemake says of its jobs in a file jobs.json."""
-    study = new_study(folder, PROJECT / "params.yaml")
-    study.path("workflow/dump.smk").write_text(DUMP)
-    study.snakemake("all", "--snakefile", "workflow/dump.smk", "-n", "--quiet", "all")
-
-
-@pytest.fixture(scope="session")
-def rules(tmp_path_factory) -> dict[str, dict[str, set[str]]]:
-    """What the rules of the default study read, write and are told, shards with the stage that they are of."""
-    study = Study(once(tmp_path_factory, "default/study", dump_jobs))
-    rules = {stage: {"input": set(), "output": set(), "params": set()} for stage in STAGES}
-    jobs = json.loads(study.path("jobs.json").read_text())
-    for job in (job for job in jobs if job["rule"] != "all"):
-        rule = rules[job["rule"].removesuffix("_shard")]
-        rule["input"] |= set(job["input"]) - set(job["own"])
-        if job["rule"] in STAGES:
-            rule["output"] |= set(job["output"])
-            paths = ("results/", "checkpoints/")  # where to write is no parameter
-            rule["params"] |= {value for value in job["params"] if not value.startswith(paths)}
-    return rules
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> dict[str, dict[str, set[str]]]:
-    """The same of dvc.yaml, as DVC resolves it."""
-    with warnings.catch_warnings(), Repo(str(PROJECT)) as repo:
-        warnings.simplefilter("ignore", DeprecationWarning)
-        stages = {stage.name.split("@")[0]: stage for stage in repo.index.stages}
-    return {
-        name: {"input": deps(stage), "output": outs(stage), "params": values(stage)} for name, stage in stages.items()
-    }
-
-
-def deps(stage) -> set[str]:
-    """The files that a stage depends on; a folder stands for the files in it."""
-    paths = [PROJECT / str(dep) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-    files = [file for path in paths for file in (path.rglob("*.*") if path.is_dir() else [path])]
-    return {str(file.relative_to(PROJECT)) for file in files if "__pycache__" not in file.parts}
-
-
-def outs(stage) -> set[str]:
-    return {str(Path(out.fs_path).relative_to(PROJECT)) for out in stage.outs}
-
-
-def values(stage) -> set[str]:
-    """The values of a stage's parameters, as the rules pass them."""
-    keys = [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params]
-    return {json.dumps(functools.reduce(lambda section, part: section[part], key.split("."), PARAMS)) for key in keys}
-
-
-@pytest.mark.parametrize("kind", ["input", "output", "params"])
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_dvc_yaml_lists_what_the_rules_use(rules, pipeline, stage, kind):
-    """J6."""
-    in_rules, in_dvc = rules[stage][kind], pipeline[stage][kind]
-    lines = [f"add: {line}" for line in sorted(in_rules - in_dvc)]
-    lines += [f"remove: {line}" for line in sorted(in_dvc - in_rules)]
-    assert not lines, "\n".join([f"dvc.yaml, {stage}, {kind}:", *lines])
-
-
-def test_dvc_yaml_has_a_stage_for_each_rule_file(pipeline):
-    files = {path.stem for path in (PROJECT / "workflow" / "rules").glob("*.smk")} - {"common"}
-    assert pipeline.keys() == files == STAGES
-
-
-def test_the_digest_of_a_stage_changes_with_its_code_only(tmp_path):
-    shutil.copytree(PROJECT / "stages", tmp_path / "stages")
-    shutil.copytree(PROJECT / "workflow", tmp_path / "workflow")
-    script = "from workflow import code; print(code.digest('train_proxy', 'spaces/nasbench201', 'proxies/flops'))"
-
-    def digest():
-        return subprocess.check_output([sys.executable, "-c", script], cwd=tmp_path, text=True)
-
-    before = digest()
-    with (tmp_path / "gennas/proxies/regression.py").open("a") as file:
-        file.write("# another proxy's")
-    assert digest() == before
-    with (tmp_path / "gennas/proxies/flops.py").open("a") as file:
-        file.write("# its own")
-    assert digest() != before
-
-
-def test_the_code_of_a_stage_is_what_it_imports(tmp_path):
-    """Measured by importing each stage into a Python that has nothing of ours."""
-    script = tmp_path / "measure.py"
-    script.write_text(MEASURE)
-    late = {  # imported by a function, for it takes seconds
-        "search_architecture": ",search.nasi",
-        "time_proxies": ",regression.packed",
-    }
-    stages = [stage + late.get(stage, "") for stage in sorted(STAGES)]
-    measured = json.loads(subprocess.check_output([sys.executable, script, *stages], cwd=PROJECT, text=True))
-    for stage, modules in measured.items():
-        listed = set(code.files(stage)) - {f"workflow/rules/{stage}.smk"}
-        assert listed == set(modules), stage

@@ -122,15 +122,7 @@ def proxy_jobs(wildcards):
 
 def proxy_code(wildcards):
     """A hash of the code of a shard alone, so that an edit of one proxy makes no other one's scores stale."""
-    return code.of_modules("train_proxy", *scoring_modules(wildcards.space, [proxy(wildcards)["kind"]]))
-
-
-def scoring_modules(space, kinds):
-    """The modules that scoring with some kinds of proxies imports by name."""
-    family = catalogue.declaration("spaces", space)["family"]
-    rooms = {room for kind in kinds for room in catalogue.declaration("proxies", kind).get("per_family", [])}
-    by_family = [f"gennas/{room}/{family}" for room in sorted(rooms)]
-    return [f"gennas/spaces/{space}", *(f"gennas/proxies/{kind}" for kind in sorted(kinds)), *by_family]
+    return code.of_modules("train_proxy", *code.scoring_modules(wildcards.space, [proxy(wildcards)["kind"]]))
 
 
 def needs_gpu(wildcards):

@@ -7,7 +7,9 @@ Writes: report.html (self-contained), figures/<name>.svg
 
 def picture(name):
     """A figure, shown in `snakemake --report`, too."""
-    return report(f"results/{{space}}/figures/{name}.svg", caption=f"../report/{name}.rst", category="{space}")
+    return report(
+        f"results/{{space}}/figures/{name}.svg", caption=f"../report/{name}.rst", category="{space}"
+    )
 
 
 rule report:
@@ -54,9 +56,24 @@ rule report:
         gpu=0,
     params:
         files=files(
-            "benchmark", "images", "architectures", "score_tables", "costs_table", "correlation",
-            "proxy_correlation", "convergence", "trials", "best_task", "tasks", "trajectory", "finals", "best",
-            "history", "retrained", "html", "pictures",
+            "benchmark",
+            "images",
+            "architectures",
+            "score_tables",
+            "costs_table",
+            "correlation",
+            "proxy_correlation",
+            "convergence",
+            "trials",
+            "best_task",
+            "tasks",
+            "trajectory",
+            "finals",
+            "best",
+            "history",
+            "retrained",
+            "html",
+            "pictures",
         ),
         values=values(space=wildcard("space"), section=of(), protocols=PROTOCOLS, seed=SEED),
         code=room_code("report"),

@@ -22,7 +22,9 @@ def roles(name):
 def training_code(wildcards):
     """A hash of the code of one role's training."""
     family = catalogue.declaration("families", catalogue.declaration("spaces", wildcards.space)["family"])
-    return code.of_modules("retrain", f"gennas/spaces/{wildcards.space}", f"gennas/training/{family['training']}")
+    return code.of_modules(
+        "retrain", f"gennas/spaces/{wildcards.space}", f"gennas/training/{family['training']}"
+    )
 
 
 rule retrain_role:

@@ -76,7 +76,7 @@ def searching_code(stage, by, kinds=lambda wildcards: []):
         own = PARAMS[wildcards.space]
         scoring = {proxies(wildcards.space)[name]["kind"] for name in scorers.proxies(own, by(wildcards))}
         combining = {f"gennas/aggregates/{one['kind']}" for one in scorers.aggregates(own, by(wildcards))}
-        modules = [*sorted(combining), *kinds(wildcards), *scoring_modules(wildcards.space, scoring)]
+        modules = [*sorted(combining), *kinds(wildcards), *code.scoring_modules(wildcards.space, scoring)]
         return code.of_modules(stage, *modules)
 
     return find

@@ -73,7 +73,8 @@ rule train_proxy:
         values=values(),
         section=values(
             evaluate=of("sample", "evaluate"), train_proxy=of("train_proxy"), protocols=PROTOCOLS, seed=SEED
-        ),  # of the shards, as DVC counts it
+        ),
+        # of the shards, as DVC counts it
         code=room_code("train_proxy"),
     message:
         "{wildcards.space}: gather the scores"

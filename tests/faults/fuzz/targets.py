@@ -19,7 +19,6 @@ import struct
 import tarfile
 import tempfile
 import zipfile
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,14 +33,14 @@ import pyarrow.parquet as pq
 from gennas import benchmarks, spaces
 from gennas.benchmarks import analog_nasbench, nasbench101
 from gennas.data import images as datasets
+from gennas.data.texts import read_text
 from gennas.errors import LONGEST, InputError
 from gennas.files import documents, pickles, tfrecord
 from gennas.files import fetch as sources
+from gennas.regression.genes import load_task
 from gennas.spaces.nasbench101.cell import OPERATIONS
-from gennas.training.language_model import read_text
 from stages import download
-from stages.support import artifacts, cli, params
-from stages.support import inputs as study
+from stages.support import artifacts, command, params
 
 PROJECT = Path(__file__).parent.parent.parent.parent
 
@@ -101,10 +100,7 @@ def id_target(name: str) -> Target:
 
 
 def json_argument(data: bytes) -> None:
-    try:
-        value = cli.json_argument(data.decode("utf-8", "surrogateescape"))
-    except ArgumentTypeError as error:
-        raise InputError(str(error)) from error
+    value = command.json_object(data.decode("utf-8", "surrogateescape"), "values")
     assert documents.parse_json(json.dumps(value)) == value
 
 
@@ -126,7 +122,7 @@ def params_file(data: bytes) -> None:
 
 def task_file(data: bytes) -> None:
     with file_of(data) as path:
-        study.read_task(path)
+        load_task(str(path))
 
 
 def text_file(data: bytes) -> None:
@@ -346,7 +342,9 @@ TARGETS: dict[str, Target] = {
     "yaml": Target(yaml_file, (b"a: &x [1, 2.5, ~]\nb: {c: *x, d: 'e'}\n",), YAML_WORDS),
     "params": Target(params_file, ((PROJECT / "tests/toy/params.yaml").read_bytes(),), YAML_WORDS),
     "task": Target(
-        task_file, tuple((PROJECT / f"tasks/{name}.yaml").read_bytes() for name in ("single", "nlp")), YAML_WORDS
+        task_file,
+        tuple((PROJECT / "gennas/regression/tasks" / name).read_bytes() for name in ("single.yaml", "nlp.yaml")),
+        YAML_WORDS,
     ),
     "text": Target(text_file, (b"one line\nanother\n",)),
     "nasbench201-table": Target(

@@ -188,7 +188,7 @@ def test_zen_is_the_change_of_the_features_times_what_the_norms_divided_by():
     for norm in net.modules():
         if isinstance(norm, nn.BatchNorm2d):
             hooks.append(norm.register_forward_hook(lambda _m, inputs, _o: scales.append(channel_variance(inputs[0]))))
-    before = zen.pooled_features(net, batch().noise)
+    before = net.features(batch().noise)
     for hook in hooks:
         hook.remove()
     torch.manual_seed(0)
@@ -198,7 +198,7 @@ def test_zen_is_the_change_of_the_features_times_what_the_norms_divided_by():
     drawn = Classifier(SPACE.build(CELL, 0.125, 0.2), 10)
     zen.redraw(drawn, zen.normal_)
     change = 0.01 * torch.randn(batch().noise.shape)
-    after = zen.pooled_features(net, batch().noise + change)
+    after = net.features(batch().noise + change)
     differences = [float((a - b).abs().sum()) for a, b in zip(after.detach(), before.detach(), strict=True)]
     assert found == pytest.approx(math.log(np.mean(differences)) + sum(map(math.log, scales)) / 2, rel=1e-4)
     assert 0.9 < np.concatenate([p.detach().flatten() for p in net.parameters() if p.ndim > 1]).std() < 1.1
