@@ -3,24 +3,26 @@
 What the files of a benchmark say is tested with each space; whether their data are at hand does not matter here.
 """
 
+import inspect
 import json
+import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from conftest import varied
 
 from gennas import spaces
 from gennas.benchmarks import Benchmark, Trained
-from gennas.regression import genes as tasks
+from gennas.regression.genes import load_task, task_path
 from gennas.seeds import rng
 from gennas.targets import ACCURACY, LOG_PERPLEXITY, Target
 from stages import (
     aggregate,
     correlate,
     download,
-    report,
+    finals,
     retrain,
     sample,
     search_architecture,
@@ -28,33 +30,33 @@ from stages import (
     time_proxies,
     train_proxy,
 )
-from stages.support import artifacts
+from stages.report import __main__ as report
+from stages.support import artifacts, command, scorers
 
-TASKS = {"images": "tasks/single.yaml", "sequences": "tasks/nlp_dot.yaml"}
+TASKS = {"images": "single", "sequences": "nlp_dot"}
 TARGETS = {"images": ("toy_accuracy", ACCURACY), "sequences": ("toy_loss", LOG_PERPLEXITY)}
 DATASETS = {"images": "digits", "sequences": "descriptions"}
 PROTOCOL = {
     "width": 0.05, "depth": 0.05, "batch_size": 2, "resolution": 8, "target_channels": 4, "iterations": 2,
     "optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.0, "readout": "training",
-    "readout_window": 1,
+    "readout_window": 1, "time_limit": 60,
 }  # fmt: skip
-SEARCH = {
-    "protocol": "toy",
-    "over": "table",
-    "population": 2,
-    "tournament": 1,
-    "offspring": 2,
-    "rungs": [1],
-    "evaluations": 3,
-    "seeds": 1,
-    "finals": {"protocol": "toy", "finalists": 2, "repetitions": 1},
-}
+SEARCHES = {
+    "evolution": {
+        "kind": "ageing_evolution", "by": "regression", "evaluations": 3, "batch": 2, "seeds": 1, "population": 2,
+        "tournament": 1, "halving": {"rungs": [1], "minimum": 2},
+    },
+    "local": {"kind": "local_search", "by": "ranks", "evaluations": 3, "batch": 2, "seeds": 1},
+}  # fmt: skip
+FINALS = {"of": ["evolution"], "by": "regression", "finalists": 2, "repetitions": 1}
 TRAINING = {
     "width": 0.05, "depth": 0.05, "epochs": 1, "batch_size": 256, "optimizer": "adam", "learning_rate": 0.001,
     "momentum": 0.9, "weight_decay": 0.0, "validation_share": 0.2,
 }  # fmt: skip
 PROXIES = {"parameters": {"kind": "parameters", "seeds": 1}, "regression": {"kind": "regression", "seeds": 1}}
 AGGREGATES = {"ranks": {"kind": "log_rank", "members": ["parameters", "regression"]}}
+PROTOCOLS = {"toy": PROTOCOL}
+PICTURES = ("cost", "proxy_correlation", "scatter", "convergence", "signals", "task_search", "search", "retrain")
 
 
 def write_benchmark(name: str, target: str, declaration: Target, folder: Path) -> None:
@@ -70,78 +72,108 @@ def write_benchmark(name: str, target: str, declaration: Target, folder: Path) -
     artifacts.write_parquet(images, artifacts.IMAGES, folder / "images.parquet")
 
 
-def run(stage, *command: str, **options) -> None:
-    """A stage as its command line would run it: names and paths as they are, other values as JSON."""
-    words = [*command]
-    for name, value in options.items():
-        paths = value if isinstance(value, tuple) else (value,)
-        plain = isinstance(paths[0], Path) or name in ("space", "proxy")
-        words += [f"--{name.replace('_', '-')}", *(map(str, paths) if plain else [json.dumps(value)])]
-    args = stage.arguments().parse_args(words)
-    args.function(args) if command else stage.main(args)
+class Chain:
+    """A space's stages in a folder, each run as a rule would run it: files and values as JSON."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.family = spaces.load(name).FAMILY
+        self.folder, self.target = folder, TARGETS[self.family][0]
+        self.task = str(task_path(TASKS[self.family]))
+        proxies = {**PROXIES, "regression": {**PROXIES["regression"], "task": TASKS[self.family]}}
+        self.section = {
+            "target": self.target,
+            "train_proxy": {"protocol": "toy", "proxies": proxies},
+            "aggregate": AGGREGATES,
+            "search_architecture": {"candidates": "benchmark", "searches": SEARCHES},
+            "finals": FINALS,
+        }
+        self.common = {"space": name, "seed": 1, "target": self.target}
+
+    def at(self, *names: str) -> list[str]:
+        return [str(self.folder / name) for name in names]
+
+    def run(self, function: Any, **given: Any) -> None:
+        """A stage's function; where `given` names no file, it is `<name>.parquet` in the folder."""
+        kinds = typing.get_type_hints(function)
+        files: dict[str, Any] = {}
+        values = {name: value for name, value in {**self.common, **given}.items() if name in kinds}
+        for name in inspect.signature(function).parameters:
+            if command.is_file(kinds[name]):
+                own = values.pop(name, f"{name}.parquet")
+                paths = own if isinstance(own, list) else self.at(own)
+                files[name] = paths if kinds[name] == list[Path] else paths[0]
+        named = {"files": json.dumps(files), "values": json.dumps(values), "workers": 1}
+        function(**command.arguments(function, named))
+
+    def objectives(self, by: str) -> list[dict[str, Any]]:
+        """What a job is given of those that score."""
+        return list(scorers.specifications(self.section, by, PROTOCOLS, lambda task: str(task_path(task))))
+
+    def score(self) -> None:
+        """Proxies, aggregates, and what they cost."""
+        section = self.section["train_proxy"]
+        jobs = {proxy: scorers.job_parameters(section, proxy, PROTOCOLS) for proxy in PROXIES}
+        task_of = {"regression": self.task}
+        for proxy, job in jobs.items():
+            task = [task_of[proxy]] if proxy in task_of else []
+            values = {"name": proxy, "proxy": job, "role": "evaluate", "first": 0, "last": 6}
+            self.run(train_proxy.shard, **values, task=task, shard=f"{proxy}.parquet")
+        self.run(train_proxy.gather, shards=self.at(*(f"{proxy}.parquet" for proxy in PROXIES)),
+                 scores_table="scores.parquet")  # fmt: skip
+        self.run(aggregate.aggregate, labelled=[], section=AGGREGATES, fits="fits.json")
+        self.run(time_proxies.time_proxies, proxies=jobs, task_of=task_of, tasks=[self.task])
+
+    def search(self) -> None:
+        """Each search, and the finals."""
+        for name, search in SEARCHES.items():
+            self.run(
+                search_architecture.unit, name=name, search=search, candidates="benchmark", protocol={}, repetition=0,
+                labelled=[], objectives=self.objectives(search["by"]), steps=f"{name}.parquet",
+            )  # fmt: skip
+        units = self.at(*(f"{name}.parquet" for name in SEARCHES))
+        self.run(search_architecture.gather, units=units, regret="regret.csv")
+        self.run(
+            finals.unit, steps=self.at("evolution.parquet"), finals="evolution-finals.parquet", labelled=[],
+            name="evolution", objectives=self.objectives(FINALS["by"]), finalists=2, repetitions=1,
+        )  # fmt: skip
+        self.run(
+            finals.gather, units=self.at("evolution-finals.parquet"), scores="finals.parquet", best="best.json"
+        )  # fmt: skip
+
+    def retrain(self) -> None:
+        """Both roles."""
+        params = {**TRAINING, "dataset": DATASETS[self.family]}
+        for role in ("found", "random"):
+            self.run(
+                retrain.unit, role=role, params=params, best=self.at("best.json") if role == "found" else [],
+                history=f"{role}-history.parquet", metrics=f"{role}.json", weights=f"{role}.pt", checkpoint="c.pt",
+            )  # fmt: skip
+        self.run(
+            retrain.gather, histories=self.at("found-history.parquet", "random-history.parquet"),
+            results=self.at("found.json", "random.json"), found_weights="found.pt", weights="weights.pt",
+            metrics="retrained.json",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", varied(spaces.NAMES))
 def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
-    family = spaces.load(name).FAMILY
-    (target, declaration), task = TARGETS[family], Path(TASKS[family])
-
-    def at(path: str) -> Path:
-        return tmp_path / path
-
-    write_benchmark(name, target, declaration, tmp_path)
-    common = {"seed": 1, "benchmark": at("benchmark.parquet")}
-    scoring = {"space": name, "images": at("images.parquet"), "protocols": {"toy": PROTOCOL}}
-    run(sample, **common, label=3, target=target, architectures=at("architectures.parquet"))
-    run(
-        search_task, **common, **scoring, target=target, architectures=at("architectures.parquet"),
-        params={"protocol": "toy", "budget": {"population": 1, "tournament": 1, "children": 1}},
-        trials=at("trials.parquet"), best_task=at("best_task.yaml"),
+    chain = Chain(name, tmp_path)
+    write_benchmark(name, *TARGETS[chain.family], tmp_path)
+    chain.run(sample.sample, label=3)
+    budget = {"population": 1, "tournament": 1, "children": 1}
+    chain.run(search_task.search_task, protocol=PROTOCOL, budget=budget, best_task="best_task.yaml")
+    chain.score()
+    tables = chain.at("scores.parquet", "aggregates.parquet")
+    chain.run(correlate.correlate, score_tables=tables, plot="plot.csv", metrics="metrics.json")
+    chain.search()
+    chain.retrain()
+    chain.run(
+        report.report, section=chain.section, protocols=PROTOCOLS, score_tables=tables, costs_table="costs.parquet",
+        best_task="best_task.yaml", tasks=[chain.task], best="best.json", retrained="retrained.json",
+        html="report.html", pictures=chain.at(*(f"{picture}.svg" for picture in PICTURES)),
     )  # fmt: skip
-    for proxy, section in PROXIES.items():
-        trained = {"task": task} if proxy == "regression" else {}
-        run(
-            train_proxy, "shard", space=name, images=at("images.parquet"), seed=1, proxy=proxy, first=0, last=6,
-            params={**section, "protocol": PROTOCOL}, architectures=at("architectures.parquet"),
-            output=at(f"{proxy}.parquet"), **trained,
-        )  # fmt: skip
-    shards = [str(at(f"{proxy}.parquet")) for proxy in PROXIES]
-    run(train_proxy, "gather", *shards, output=at("scores.parquet"))
-    run(
-        aggregate, params=AGGREGATES, target=target, scores=at("scores.parquet"), benchmark=at("benchmark.parquet"),
-        aggregates=at("aggregates.parquet"), fits=at("fits.json"),
-    )  # fmt: skip
-    proxies = {
-        name: section | ({"task": str(task)} if name == "regression" else {}) for name, section in PROXIES.items()
-    }
-    proxies = {"protocol": "toy", "proxies": proxies}
-    run(
-        time_proxies, **scoring, seed=1, params=proxies, architectures=at("architectures.parquet"),
-        best_task=at("best_task.yaml"), costs=at("costs.parquet"),
-    )  # fmt: skip
-    run(
-        correlate, **common, target=target, scores=(at("scores.parquet"), at("aggregates.parquet")),
-        correlation=at("correlation.parquet"), proxy_correlation=at("proxy_correlation.parquet"),
-        convergence=at("convergence.parquet"), plot=at("plot.csv"), metrics=at("metrics.json"),
-    )  # fmt: skip
-    run(
-        search_architecture, **common, **scoring, target=target, task=task, params=SEARCH,
-        trajectory=at("trajectory.parquet"), regret=at("regret.csv"), best=at("best.json"),
-    )  # fmt: skip
-    run(
-        retrain, space=name, seed=1, params={**TRAINING, "dataset": DATASETS[family]}, best=at("best.json"),
-        architectures=at("architectures.parquet"), history=at("history.parquet"),
-        metrics=at("retrain_metrics.json"), weights=at("weights.pt"), checkpoint=at("checkpoint.pt"),
-    )  # fmt: skip
-    documents = {n: at(f"{n}.parquet") for n in report.TABLES if n != "benchmark"}
-    run(
-        report, **common, space=name, protocols={"toy": PROTOCOL}, **documents, tasks=task, best=at("best.json"),
-        params={"target": target, "train_proxy": proxies, "aggregate": AGGREGATES, "search_architecture": SEARCH},
-        best_task=at("best_task.yaml"),
-        retrain_metrics=at("retrain_metrics.json"), html=at("report.html"), figures=at("figures"),
-    )  # fmt: skip
-    assert set(json.loads(at("metrics.json").read_text())) == {*PROXIES, *AGGREGATES}
-    assert artifacts.read_parquet(at("costs.parquet"), artifacts.COSTS)["proxy"].to_pylist() == [*PROXIES]
-    assert json.loads(at("best.json").read_text())["benchmark_size"] == 10
-    assert tasks.family(yaml.safe_load(at("best_task.yaml").read_text())) == family
-    assert name in at("report.html").read_text()
+    assert set(json.loads((tmp_path / "metrics.json").read_text())) == {*PROXIES, *AGGREGATES}
+    assert artifacts.read_parquet(tmp_path / "costs.parquet", artifacts.COSTS)["proxy"].to_pylist() == [*PROXIES]
+    assert json.loads((tmp_path / "best.json").read_text())["benchmark_size"] == 10
+    assert load_task(tmp_path / "best_task.yaml")["family"] == chain.family
+    assert name in (tmp_path / "report.html").read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -17,17 +16,17 @@ import yaml
 from helpers import with_target, write_answer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from stages.support.truth import Truth
 
 from gennas.errors import InputError
 from gennas.files.documents import read_json
+from gennas.regression.genes import load_task
 from gennas.spaces import Vertex
 from gennas.targets import ACCURACY, LOG_PERPLEXITY
-from stages import report
-from stages.report import costs, figures
+from stages.report import __main__ as report
+from stages.report import costs, figures, tables
 from stages.report.figures import comparison, ranking, searches
 from stages.support import artifacts
-from stages.support import inputs as study
+from stages.support.ground_truth import GroundTruth
 from stages.support.scores import Scores, by_proxy
 
 TARGET = "cifar10_accuracy_percent"
@@ -39,6 +38,7 @@ ARCHITECTURES = [FOUND, f"{HOSTILE} & co", *(f"architecture-{i}" for i in range(
 ACCURACIES = np.linspace(94, 60, len(ARCHITECTURES))
 EVALUATED = ARCHITECTURES[:12]
 TASK = {
+    "family": "images",
     "noise": {"kind": "uniform", "level": 0.1},
     "channel_factors": [1.0, 1.0, 1.0],
     "signals": {
@@ -58,7 +58,16 @@ PARAMS = {
         },
     },
     "aggregate": {"labels": {"kind": "fit", "members": ["parameters", "single"]}},
-    "search_architecture": {"nasi": {"steps": 5}, "finals": {"protocol": "toy", "repetitions": 2}},
+    "search_architecture": {
+        "candidates": "space",
+        "searches": {
+            "evolution": {"kind": "ageing_evolution", "by": "single", "seeds": 2},
+            "random": {"kind": "random_search", "by": ["single", "parameters"], "seeds": 2},
+            "oracle": {"kind": "random_search", "by": "benchmark", "seeds": 2},
+            "nasi_fix": {"kind": "nasi", "steps": 5, "seeds": 2},
+        },
+    },
+    "finals": {"of": ["evolution", "random"], "by": "single", "protocol": "tiny", "finalists": 2, "repetitions": 2},
 }
 PROTOCOLS = {"tiny": {"width": 0.5, "depth": 0.2, "batch_size": 4, "resolution": 16}}
 ACTIVE = {"script", "link", "iframe", "object", "embed", "form", "base", "foreignobject", "animate", "set"}
@@ -122,11 +131,33 @@ def correlation_rows() -> list[dict[str, Any]]:
 
 def search_rows() -> list[dict[str, Any]]:
     return [
-        dict(zip(artifacts.TRAJECTORY.names, row, strict=True))
-        for algorithm in ("ageing_evolution", "random_search", "nasi_fix", "nasi_ada")
+        step_row(name, search, seed, e)
+        for name, search in PARAMS["search_architecture"]["searches"].items()
         for seed in range(2)
         for e in range(1, 6)
-        for row in [(algorithm, seed, e, FOUND, -1.0, FOUND, 94.0, 1, 5.0 - e)]
+    ]
+
+
+def step_row(name: str, search: dict[str, Any], seed: int, evaluation: int) -> dict[str, Any]:
+    """A row of a search whose regret falls to 0 with the fifth evaluation."""
+    queries = evaluation if search.get("by") == "benchmark" else 0
+    values = {
+        "search": name, "kind": search["kind"], "seed": seed, "evaluation": evaluation, "architecture": FOUND,
+        "scores": [-1.0] * len(search.get("by", "x")) if isinstance(search.get("by"), list) else [-1.0],
+        "queries": queries, "best_architecture": FOUND, "best_value": 94.0, "best_rank": 1,
+        "regret": 5.0 - evaluation,
+    }  # fmt: skip
+    return {column: values[column] for column in artifacts.TRAJECTORY.names}
+
+
+def final_rows() -> list[dict[str, Any]]:
+    """Two finalists of each of two searches; of `random`, the second one wins."""
+    means = {"evolution": (-1.0, -2.0), "random": (-4.0, -3.0)}
+    return [
+        artifacts.row(artifacts.FINALS, search, position, ARCHITECTURES[position], repetition, mean + 0.5 * sign, "ok")
+        for search, both in means.items()
+        for repetition, sign in ((1, 1), (2, -1))
+        for position, mean in enumerate(both)
     ]
 
 
@@ -166,7 +197,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     artifacts.write_rows(aggregate_rows(), artifacts.SCORES, folder / "aggregates.parquet")
     timed_with = {"processor": "Difference Engine", "torch": "2.13.0", "device": "cpu (brass)"}
     artifacts.write_rows(cost_rows(), artifacts.COSTS, folder / "costs.parquet", timed_with)
-    tables = {"architectures": roles(), "correlation": correlation_rows(), "trajectory": search_rows()}
+    tables = {"architectures": roles(), "correlation": correlation_rows(), "trajectory": search_rows(),
+              "finals": final_rows()}  # fmt: skip
     for name, rows in {**tables, **small_rows()}.items():
         artifacts.write_rows(rows, getattr(artifacts, name.upper()), folder / f"{name}.parquet")
     for name in ("single", "best_task"):
@@ -178,16 +210,23 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+#: The report's tables and documents, as its function calls them, and the file of each.
+NAMES = {
+    "benchmark", "images", "architectures", "correlation", "proxy_correlation", "convergence", "trials", "best_task",
+    "trajectory", "finals", "best", "history",
+}  # fmt: skip
+RENAMED = {"costs_table": "costs", "retrained": "retrain_metrics"}
+
+
 def write_report(inputs: Path, html: Path) -> None:
-    """Run the stage as its command line would."""
-    options = {
-        "space": "nasbench201", "seed": "1", "params": json.dumps(PARAMS), "protocols": json.dumps(PROTOCOLS),
-        "tasks": inputs / "single.yaml", "html": html, "figures": html.parent / "figures",
-    }  # fmt: skip
-    for name in (*report.TABLES, *report.DOCUMENTS):
-        (options[name.replace("_", "-")],) = inputs.glob(f"{name}.*")
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    report.main(report.arguments().parse_args(words))
+    """Run the stage's function."""
+    found = {name: inputs / f"{RENAMED.get(name, name)}" for name in (*NAMES, *RENAMED)}
+    read = {name: next(path.parent.glob(f"{path.name}.*")) for name, path in found.items()}
+    report.report(
+        **read, score_tables=[inputs / "scores.parquet", inputs / "aggregates.parquet"], tasks=[inputs / "single.yaml"],
+        html=html, pictures=[html.parent / "figures" / f"{name}.svg" for name in FIGURES],
+        space="nasbench201", section=PARAMS, protocols=PROTOCOLS, seed=1,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -330,6 +369,29 @@ def test_answer_and_retraining_are_told(html: str) -> None:
     assert "found 97.25 %" in text
 
 
+def test_every_search_has_a_row_with_what_scored_it(html: str) -> None:
+    """Its kind, what scored it, architectures of a run times runs, queries, regret, ranks."""
+    text = Reader(html.replace("<wbr>", "")).text
+    for words in (
+        "evolution ageing evolution single 5 \N{MULTIPLICATION SIGN} 2 0 0.00 1, 1",
+        "random random search single, parameters 5 \N{MULTIPLICATION SIGN} 2 0 0.00 1, 1",
+        "oracle random search benchmark 5 \N{MULTIPLICATION SIGN} 2 5 0.00 1, 1",
+        "nasi_fix nasi - 5 \N{MULTIPLICATION SIGN} 2 0 0.00 1, 1",
+    ):
+        assert words in text
+
+
+def test_the_best_finalists_of_each_search_come_first_by_their_mean_score() -> None:
+    truth = GroundTruth(dict(zip(ARCHITECTURES, ACCURACIES.tolist(), strict=True)), ACCURACY)
+    rows = [(row["search"], row["architecture"], row["score"], row["rank"]) for row in tables.finalists(
+        final_rows(), truth, 2)]  # fmt: skip
+    first, second = ARCHITECTURES[:2]
+    assert rows == [
+        ("evolution", first, -1, 1), ("evolution", second, -2, 2), ("random", second, -3, 2), ("random", first, -4, 1),
+    ]  # fmt: skip
+    assert [row["search"] for row in tables.finalists(final_rows(), truth, 1)] == ["evolution", "random"]
+
+
 def test_record_names_versions_seed_and_checksums(html: str, inputs: Path) -> None:
     text = Reader(html).text
     for words in ("torch 2.13.0", "device cpu (x86_64)", "base seed 1", "batch_size: 4"):
@@ -347,8 +409,7 @@ def test_proxy_that_ranks_nothing_comes_last() -> None:
     for row in rows:
         if row["proxy"] == HOSTILE:
             row["spearman_rho"] = float("nan")
-    seconds = costs.per_architecture(PARAMS, cost_rows())
-    table = report.headline(rows, tabled([*score_rows(), *aggregate_rows()]), seconds, PARAMS)
+    table = tables.headline(rows, tabled([*score_rows(), *aggregate_rows()]), cost_rows(), PARAMS)
     assert [row["proxy"] for row in table] == ["single", "parameters", "labels", HOSTILE]
     assert report.decimals(table[-1]["spearman_rho"], 3) == report.decimals(None, 3) == "-"
     assert HOSTILE not in figures.cost(table)
@@ -365,9 +426,9 @@ def test_what_labels_have_chosen_needs_them_and_a_training_that_always_fails_is_
         name: {"kind": "mean_rank", "members": ["flops", "flops"], "labels": name == "chosen"}
         for name in ("chosen", "free")
     }
-    described = report.describe(section, "found", 0)
+    described = tables.describe(section, "found", 0)
     assert described["labels"] and described["group"] == "trained"
-    labelled = {name: report.describe(section, name, 0)["labels"] for name in section["aggregate"]}
+    labelled = {name: tables.describe(section, name, 0)["labels"] for name in section["aggregate"]}
     assert labelled == {"ranks": True, "chosen": True, "free": False}
 
 
@@ -377,13 +438,13 @@ def test_scores_far_below_the_others_do_not_stretch_the_axis() -> None:
 
 
 def test_search_figure_keeps_seeds_apart() -> None:
-    assert searches.regrets(search_rows(), "random_search").tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
+    assert searches.regrets(search_rows(), "random").tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
 
 
 def test_a_failed_training_has_no_place_on_the_axis_of_truth() -> None:
     rows, styles = score_rows(), figures.proxy_styles(PROXIES)
     values = {architecture: 4.0 + i for i, architecture in enumerate(EVALUATED)} | {EVALUATED[0]: np.inf}
-    truth = Truth(values, LOG_PERPLEXITY)
+    truth = GroundTruth(values, LOG_PERPLEXITY)
     drawn, kept = (
         figures.scatter(tabled(some), truth, dict.fromkeys(PROXIES, 0.5), styles)
         for some in (rows, [row for row in rows if row["architecture"] != EVALUATED[0]])
@@ -395,7 +456,7 @@ def test_the_figure_of_a_whole_space_stays_small() -> None:
     """15,625 dots as SVG would be 1.5 MB, of each proxy."""
     ids = [str(i) for i in range(15_625)]
     scores = {"p": Scores(ids, np.arange(15_625.0)[None] % 97, [])}
-    truth = Truth({a: float(a) % 89 for a in ids}, ACCURACY)
+    truth = GroundTruth({a: float(a) % 89 for a in ids}, ACCURACY)
     drawn = figures.scatter(scores, truth, {"p": 0.5}, figures.proxy_styles(["p"]))
     assert len(drawn) < 400_000 and drawn.count("<image") == 1
 
@@ -403,7 +464,7 @@ def test_the_figure_of_a_whole_space_stays_small() -> None:
 def test_of_many_proxies_the_best_are_scattered() -> None:
     names = [f"p{i}" for i in range(figures.PANELS + 1)]
     scores = {name: Scores(EVALUATED, np.ones((1, len(EVALUATED))), []) for name in names}
-    truth, styles = Truth(dict.fromkeys(EVALUATED, 90.0), ACCURACY), figures.proxy_styles(names)
+    truth, styles = GroundTruth(dict.fromkeys(EVALUATED, 90.0), ACCURACY), figures.proxy_styles(names)
     rhos = {name: 0.5 for name in names}
     shown = {name: scores[name] for name in names[:-1]}
     assert figures.scatter(scores, truth, rhos, styles) == figures.scatter(shown, truth, rhos, styles)
@@ -474,8 +535,8 @@ def test_rho_in_little_space() -> None:
 
 
 def test_sequences_have_a_figure_of_their_own() -> None:
-    task = study.read_task(Path("tasks/nlp.yaml"))
-    drawn = report.draw_signals({"nlp": task, "the searched task": task}, np.empty((0, 1, 1, 3), np.uint8), 0)
+    task = load_task("nlp")
+    drawn = figures.signals({"nlp": task, "the searched task": task}, np.empty((0, 1, 1, 3), np.uint8), 0)
     assert drawn.count("<image") == 4  # input and target of both
 
 

@@ -1,6 +1,5 @@
 """Retraining: it learns, it is reproducible, and being killed changes nothing."""
 
-import argparse
 import json
 import math
 import signal
@@ -8,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +17,10 @@ from helpers import write_answer
 from gennas import spaces
 from gennas.data.images import Labelled
 from gennas.errors import InputError
+from gennas.families.images import Classifier
 from gennas.files.documents import read_json
-from gennas.training import classification as classifier
-from gennas.training.classification import Classification, Classifier, Part, augment, load
+from gennas.training import classification, recipe
+from gennas.training.classification import Classification, Part, augment, load
 from stages import retrain
 from stages.retrain import choose
 from stages.support import artifacts
@@ -41,6 +42,7 @@ PARAMS = {
 }
 #: On one worker, so that the toy study is run once.
 pytestmark = pytest.mark.xdist_group("retrain")
+ROLES = ("found", "random")
 OUTPUTS = ("history.parquet", "metrics.json", "weights.pt")
 CPU = torch.device("cpu")
 
@@ -52,24 +54,36 @@ def write_inputs(folder: Path, sample: tuple[str, ...] = (RANDOM, FOUND)) -> Non
     artifacts.write_rows(rows, artifacts.ARCHITECTURES, folder / "architectures.parquet")
 
 
-def command(folder: Path, output: Path, **changes: object) -> list[str]:
-    """The stage's arguments for a toy study."""
-    options = {
-        "best": folder / "best.json",
+def unit(folder: Path, output: Path, role: str = "found", seed: int = 2021, **changes: object) -> dict[str, Any]:
+    """The arguments of one role's training in a toy study."""
+    return {
+        "best": [folder / "best.json"] if role == "found" else [],
         "architectures": folder / "architectures.parquet",
-        "space": "nasbench201",
-        "params": json.dumps(PARAMS | changes),
-        "seed": 2021,
-        "history": output / "history.parquet",
-        "metrics": output / "metrics.json",
-        "weights": output / "weights.pt",
+        **{Path(name).stem: output / name for name in OUTPUTS},
         "checkpoint": output / "checkpoint.pt",
+        "space": "nasbench201",
+        "role": role,
+        "params": PARAMS | changes,
+        "seed": seed,
     }
-    return [str(part) for name, value in options.items() for part in (f"--{name}", value)]
 
 
-def parsed(folder: Path, output: Path, **changes: object) -> argparse.Namespace:
-    return retrain.arguments().parse_args(command(folder, output, **changes))
+def command(*of: Any) -> list[str]:
+    """The command that a rule runs for it."""
+    arguments = unit(*of)
+    values = {name: arguments.pop(name) for name in ("space", "role", "params", "seed")}
+    files = json.dumps(arguments, default=str)
+    return [sys.executable, "-m", "stages.retrain", "unit", "--files", files, "--values", json.dumps(values)]
+
+
+def gather(folder: Path) -> None:
+    """Gather what the roles' folders there hold."""
+    retrain.gather(
+        histories=[folder / role / "history.parquet" for role in ROLES],
+        results=[folder / role / "metrics.json" for role in ROLES],
+        found_weights=folder / "found" / "weights.pt",
+        **{Path(name).stem: folder / name for name in OUTPUTS},
+    )
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -85,11 +99,12 @@ def on_the_cpu():
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
-    """A toy study's inputs, and its artifacts under `whole` from a run of the command."""
+    """A toy study's inputs, and its artifacts under `whole` from a run of each role's command."""
     folder = tmp_path_factory.mktemp("retrain")
     write_inputs(folder)
-    run = [sys.executable, "-m", "stages.retrain", *command(folder, folder / "whole")]
-    subprocess.run(run, check=True, capture_output=True)
+    for role in ROLES:
+        subprocess.run(command(folder, folder / "whole" / role, role), check=True, capture_output=True)
+    gather(folder / "whole")
     return folder
 
 
@@ -110,7 +125,15 @@ def test_it_learns_and_says_so(study):
         assert metrics[role]["validation_accuracy_percent"] == round(last["validation_score"], 4)
         assert last["train_loss"] < 0.6
         assert last["validation_loss"] < 0.6
-    assert not (study / "whole/checkpoint.pt").exists()
+    assert not any((study / "whole" / role / "checkpoint.pt").exists() for role in ROLES)
+
+
+def test_the_other_role_is_trained_alike_whatever_the_answer_is(study, tmp_path):
+    """Another answer leaves `random` as it is: its job reads no best.json."""
+    write_inputs(tmp_path)
+    write_answer(tmp_path / "best.json", LABELLED)
+    retrain.unit(**unit(tmp_path, tmp_path / "random", "random"))
+    assert outputs(tmp_path / "random") == outputs(study / "whole/random")
 
 
 def test_the_weights_are_the_found_architectures(study):
@@ -124,7 +147,7 @@ def test_the_weights_are_the_found_architectures(study):
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path):
-    run = [sys.executable, "-m", "stages.retrain", *command(study, tmp_path)]
+    run = command(study, tmp_path)
     process = subprocess.Popen(run, stderr=subprocess.DEVNULL)
     while not (tmp_path / "checkpoint.pt").exists():
         assert process.poll() is None
@@ -133,70 +156,75 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path):
     assert process.wait() == -signal.SIGKILL
     assert not any((tmp_path / name).exists() for name in OUTPUTS)
     again = subprocess.run(run, check=True, capture_output=True, text=True)
-    assert "found: resumed after epoch" in again.stderr
-    assert outputs(tmp_path) == outputs(study / "whole")
+    assert "resumed after epoch" in again.stderr
+    assert outputs(tmp_path) == outputs(study / "whole/found")
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
-def stop_after(saves: int, args: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def stop_after(saves: int, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the stage until its progress was saved so many times."""
     left = iter(range(saves - 1))
-    save = retrain.Checkpoint.save
+    save = recipe.Checkpoint.save
 
-    def save_then_stop(self, role, **progress):
-        save(self, role, **progress)
+    def save_then_stop(self, **progress):
+        save(self, **progress)
         if next(left, None) is None:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(retrain.Checkpoint, "save", save_then_stop)
-        retrain.main(args)
+        patch.setattr(recipe.Checkpoint, "save", save_then_stop)
+        retrain.unit(**arguments)
 
 
-@pytest.mark.parametrize("saves", [3, 5, 8])  # within the first training, the second, after both
-def test_stopped_at_any_epoch(study, tmp_path, monkeypatch, saves):
-    stop_after(saves, parsed(study, tmp_path), monkeypatch)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("saves", [1, 3, 4])  # after the first epoch, within, after the last one
+def test_stopped_at_any_epoch(study, tmp_path, monkeypatch, saves, role):
+    stop_after(saves, unit(study, tmp_path, role), monkeypatch)
     epochs = []
     original = Classification.train_epoch
     monkeypatch.setattr(Classification, "train_epoch", lambda *args: epochs.append(1) or original(*args))
-    retrain.main(parsed(study, tmp_path))
-    assert len(epochs) == 8 - saves
-    assert outputs(tmp_path) == outputs(study / "whole")
+    retrain.unit(**unit(study, tmp_path, role))
+    assert len(epochs) == 4 - saves
+    assert outputs(tmp_path) == outputs(study / "whole" / role)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"another study"])
 def test_a_useless_checkpoint_is_ignored(study, tmp_path, content, caplog):
     (tmp_path / "checkpoint.pt").write_bytes(content)
     if content == b"another study":
-        retrain.save_tensors({"fingerprint": "f", "progress": {"found": 1}}, tmp_path / "checkpoint.pt")
-    retrain.main(parsed(study, tmp_path))
+        recipe.save_tensors({"fingerprint": "f", "progress": {"history": 1}}, tmp_path / "checkpoint.pt")
+    retrain.unit(**unit(study, tmp_path))
     assert "checkpoint.pt: " in caplog.text
     assert "ignored" in caplog.text
-    assert outputs(tmp_path) == outputs(study / "whole")
+    assert outputs(tmp_path) == outputs(study / "whole/found")
+
+
+def test_the_checkpoint_of_another_architecture_is_ignored(study, tmp_path, monkeypatch, caplog):
+    """An answer that changes after a job was killed."""
+    stop_after(2, unit(study, tmp_path, "random"), monkeypatch)
+    retrain.unit(**unit(study, tmp_path))
+    assert "the checkpoint of another study, ignored" in caplog.text
+    assert outputs(tmp_path) == outputs(study / "whole/found")
 
 
 def test_the_seed_and_the_params_matter(study, tmp_path):
-    few = {"epochs": 1}
-    runs = [parsed(study, tmp_path / str(i), **few) for i in range(3)]
-    runs[1].seed = 2022
-    runs[2].params["weight_decay"] = 0.1
-    for args in runs:
-        retrain.main(args)
-    assert len({args.weights.read_bytes() for args in runs}) == 3
+    for i, changes in enumerate(({}, {"seed": 2022}, {"weight_decay": 0.1})):
+        retrain.unit(**unit(study, tmp_path / str(i), **{"epochs": 1, **changes}))
+    assert len({(tmp_path / str(i) / "weights.pt").read_bytes() for i in range(3)}) == 3
 
 
 # --- what is trained, and on what ---------------------------------------------------------------
 
 
-def test_the_rival_is_the_first_other_architecture_to_evaluate(tmp_path):
-    paths = tmp_path / "best.json", tmp_path / "architectures.parquet"
+def test_the_random_architecture_is_the_first_one_to_evaluate(tmp_path):
+    best, architectures = [tmp_path / "best.json"], tmp_path / "architectures.parquet"
     write_inputs(tmp_path, sample=(RANDOM, FOUND))
-    assert choose(*paths) == {"found": FOUND, "random": RANDOM}
+    assert (choose(best, architectures), choose([], architectures)) == (FOUND, RANDOM)
     write_inputs(tmp_path, sample=(FOUND, RANDOM))
-    assert choose(*paths) == {"found": FOUND, "random": RANDOM}
-    write_inputs(tmp_path, sample=(FOUND,))
-    with pytest.raises(InputError, match=r"architectures\.parquet: has no other architecture"):
-        choose(*paths)
+    assert choose([], architectures) == FOUND  # whatever the answer is
+    write_inputs(tmp_path, sample=())
+    with pytest.raises(InputError, match=r"architectures\.parquet: has no architecture to evaluate"):
+        choose([], architectures)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +238,7 @@ def test_a_bad_answer_is_one_line(tmp_path, best, message):
     write_inputs(tmp_path)
     artifacts.write_json(best, tmp_path / "best.json")
     with pytest.raises(InputError, match=message):
-        retrain.main(parsed(tmp_path, tmp_path))
+        retrain.unit(**unit(tmp_path, tmp_path))
     assert not (tmp_path / "metrics.json").exists()
 
 
@@ -218,7 +246,7 @@ def test_an_answer_outside_the_space_is_one_line(tmp_path):
     write_inputs(tmp_path)
     write_answer(tmp_path / "best.json", "|conv9x9~0|")
     with pytest.raises(InputError, match=r"architecture '\|conv9x9~0\|': unknown operation 'conv9x9'"):
-        retrain.main(parsed(tmp_path, tmp_path))
+        retrain.unit(**unit(tmp_path, tmp_path))
     assert not (tmp_path / "metrics.json").exists()
 
 
@@ -274,11 +302,11 @@ def test_augmented_images_are_flipped_and_shifted():
 
 def test_cifar_images_are_augmented_and_digits_are_not(monkeypatch):
     blank = Labelled(*[np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 2, 3])] * 2)
-    monkeypatch.setattr(classifier, "labelled", lambda dataset: blank)
+    monkeypatch.setattr(classification, "labelled", lambda dataset: blank)
     for dataset in ("digits", "cifar10", "cifar10_subset"):
         assert load(PARAMS | {"dataset": dataset}, 0, CPU).augmented == (dataset != "digits")
     calls = []
-    monkeypatch.setattr(classifier, "augment", lambda images, generator: calls.append(1) or images)
+    monkeypatch.setattr(classification, "augment", lambda images, generator: calls.append(1) or images)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
     parts = {"train": Part(torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 3]))}
     for augmented in (False, True):
@@ -288,13 +316,13 @@ def test_cifar_images_are_augmented_and_digits_are_not(monkeypatch):
 
 def test_the_optimizer_is_the_one_of_the_params():
     network = torch.nn.Linear(1, 1)
-    sgd = retrain.make_optimizer(network, PARAMS)
-    adam = retrain.make_optimizer(network, PARAMS | {"optimizer": "adam", "momentum": 0.8})
+    sgd = recipe.make_optimizer(network, PARAMS)
+    adam = recipe.make_optimizer(network, PARAMS | {"optimizer": "adam", "momentum": 0.8})
     assert isinstance(sgd, torch.optim.SGD) and isinstance(adam, torch.optim.Adam)
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"]) == (0.9, True)
     assert adam.defaults["betas"] == (0.8, 0.999)
     assert sgd.defaults["weight_decay"] == adam.defaults["weight_decay"] == 5.0e-4
-    assert not retrain.make_optimizer(network, PARAMS | {"momentum": 0}).defaults["nesterov"]
+    assert not recipe.make_optimizer(network, PARAMS | {"momentum": 0}).defaults["nesterov"]
 
 
 class Diverging:
@@ -316,11 +344,11 @@ class Diverging:
 def test_a_training_that_diverges_ends_there_and_is_not_taken_up_again(tmp_path, caplog):
     model, problem = torch.nn.Linear(1, 1), Diverging()
     for _ in range(2):
-        checkpoint = retrain.Checkpoint(tmp_path / "checkpoint.pt", "study")
-        history = retrain.train("found", model, problem, PARAMS, 0, checkpoint)
+        checkpoint = recipe.Checkpoint(tmp_path / "checkpoint.pt", "study")
+        history = recipe.train(model, problem, PARAMS, 0, checkpoint)
         assert [row["validation_score"] for row in history] == [math.e, math.inf]
         assert problem.epochs == 2
-    assert "found: diverged in epoch 2" in caplog.text
-    artifacts.write_rows(history, artifacts.HISTORY, tmp_path / "history.parquet")
+    assert "diverged in epoch 2" in caplog.text
+    artifacts.write_rows([{"role": "found", **row} for row in history], artifacts.HISTORY, tmp_path / "history.parquet")
     metrics = retrain.result("x", model, problem)
     assert metrics == {"architecture": "x", "test_perplexity": None, "validation_perplexity": None, "parameters": 2}

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TOY
-from contexts import COMBO, PROTOCOL
+from contexts import COMBO, IMAGES, PROTOCOL
 from test_bad_input import architectures
 
 from gennas.errors import InputError
+from gennas.scoring import BENCHMARK_NETWORK
 from gennas.spaces import nasbench201
 from stages.support import artifacts
-from stages.support.inputs import Scorer
-from stages.support.workers import Workers
+from stages.support.workers import Scorer, Workers
 from workflow.study import prepare
 
 IDS = [
@@ -32,6 +32,7 @@ import torch
 from gennas.errors import InputError
 from gennas.proxies import parameters
 
+DECLARATION = {"families": ["images"]}
 DEEDS = {
     "hang": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
@@ -77,11 +78,15 @@ def project(tmp_path_factory):
 def shard(project, faults, time_limit=600):
     """Score the four architectures; the finished process."""
     (project / "out.parquet").unlink(missing_ok=True)
-    params = {"kind": "faulty", "seeds": 1, "protocol": {"time_limit": time_limit}}
+    protocol = {"width": 1.0, "depth": 1.0, "batch_size": 2, "resolution": 8, "time_limit": time_limit}
+    values = {
+        "space": "nasbench201", "name": "p", "proxy": {"kind": "faulty", "seeds": 1, "protocol": protocol},
+        "role": "evaluate", "first": 0, "last": 4, "seed": 1,
+    }  # fmt: skip
+    files = {"architectures": "architectures.parquet", "images": "images.parquet", "task": [], "shard": "out.parquet"}
     command = [
-        sys.executable, "-m", "stages.train_proxy", "--log", "log", "shard", "--space", "nasbench201", "--proxy", "p",
-        "--params", json.dumps(params), "--seed", "1", "--architectures", "architectures.parquet", "--images",
-        "images.parquet", "--first", "0", "--last", "4", "--output", "out.parquet",
+        sys.executable, "-m", "stages.train_proxy", "shard", "--files", json.dumps(files), "--values",
+        json.dumps(values), "--log", "log",
     ]  # fmt: skip
     environment = {**os.environ, "FAULTS": json.dumps(faults), "GENNAS_DEVICE": "cpu"}
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
@@ -129,8 +134,7 @@ def test_an_error_of_a_proxy_shows_where_it_is_and_is_not_the_architectures(proj
 
 
 def test_scores_do_not_depend_on_the_number_of_workers():
-    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
-    scorer = Scorer("regression", "nasbench201", PROTOCOL, images, 1, 0, COMBO)
+    scorer = Scorer("regression", "nasbench201", PROTOCOL, IMAGES, 1, 0, {"task": COMBO})
     found = {}
     for count in (1, 2, 3):
         with Workers(count) as workers:
@@ -141,7 +145,7 @@ def test_scores_do_not_depend_on_the_number_of_workers():
 
 
 def test_a_worker_that_is_killed_while_it_waits_is_one_line():
-    scorer = Scorer("parameters", "nasbench201", {}, np.empty((0, 1, 1, 3), np.uint8), 1, 0)
+    scorer = Scorer("parameters", "nasbench201", BENCHMARK_NETWORK, IMAGES[:0], 1, 0)
     with Workers(1) as workers:
         list(workers.scores(scorer, IDS[:1]))
         workers.workers[0].process.kill()
