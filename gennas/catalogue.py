@@ -61,7 +61,13 @@ def _files(room: str) -> dict[str, Path]:
 @cache
 def _literal(path: Path) -> dict[str, Any] | None:
     """The value of `DECLARATION = {...}` in a source file; None where there is no such line."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise InputError(f"{path}: line {error.lineno}: {error.msg}; fix it, or move the file away") from error
+    except ValueError as error:  # such as what is no UTF-8
+        raise InputError(f"{path}: not Python ({error}); fix it, or move the file away") from error
+    for node in module.body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["DECLARATION"]:
             try:
                 value: dict[str, Any] = ast.literal_eval(node.value)

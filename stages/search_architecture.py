@@ -82,7 +82,7 @@ def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any
 def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:
     """Run a search: the rows of `artifacts.STEPS`."""
     steps = catalogue.load_module("searches", kind).run(context)
-    total = context.evaluations or context.options["steps"]
+    total = context.evaluations or context.options.get("steps", 1)
     queries = 0
     for evaluation, step in enumerate(track(steps, f"{name} {repetition}", total, unit="step"), start=1):
         queries = max(queries, scorer.queries(step.architecture))

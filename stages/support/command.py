@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import logging
 import sys
 import types
@@ -23,11 +24,10 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-import gennas
 from gennas.errors import InputError
 from gennas.files.atomic import writing
 from gennas.files.documents import parse_json
-from stages.support.sources import ROOT, loaded_sources, source_hashes
+from stages.support.sources import check_library, loaded_sources, source_hashes
 
 T = TypeVar("T")
 Stage = Callable[..., None]
@@ -150,15 +150,22 @@ def json_value(value: Any, name: str) -> Any:
     if not isinstance(value, JsonText):
         return value
     try:
-        return parse_json(value)
+        return read_json_text(value)
     except ValueError as error:
         raise InputError(f"--{name.replace('_', '-')}: {value!r} is not JSON ({error})") from error
+
+
+def read_json_text(text: str) -> Any:
+    """What JSON says. Raises ValueError for what is none, or has text that no file could hold."""
+    value = parse_json(text)
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def json_object(text: str | None, option: str) -> dict[str, Any]:
     """The object that --files or --values holds; empty if it is not given."""
     try:
-        value = parse_json(text) if text is not None else {}
+        value = read_json_text(text) if text is not None else {}
     except ValueError as error:
         raise InputError(f"--{option}: not JSON ({error})") from error
     if not isinstance(value, dict):
@@ -168,15 +175,20 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
 
 def convert(value: Any, kind: Any, name: str) -> Any:
     """A value of the annotated type; an InputError for another one."""
-    if kind is Path and isinstance(value, str):
+    if kind is Path and is_path(value):
         return Path(value)
     if kind == list[Path]:
         value = [value] if isinstance(value, str) else value
-        if isinstance(value, list) and all(isinstance(path, str) for path in value):
+        if isinstance(value, list) and all(map(is_path, value)):
             return [Path(path) for path in value]
     if fits(value, kind):
         return float(value) if kind is float else value
     raise InputError(f"{name}: {value!r} is not {type_name(kind) if kind in SIMPLE else describe(kind)}")
+
+
+def is_path(value: Any) -> bool:
+    """Whether a value can be a path."""
+    return isinstance(value, str) and "\0" not in value
 
 
 #: Types that `type_name` has a word for.
@@ -204,12 +216,6 @@ def fits(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, kind)
-
-
-def check_library() -> None:
-    """Refuse an installed copy of the library: it would run unseen, whatever the project's own code says."""
-    if not Path(gennas.__file__).is_relative_to(ROOT):
-        raise InputError(f"{gennas.__file__}: is not this project's gennas/; uninstall that copy, or run from {ROOT}")
 
 
 def begin_log(path: Path | None) -> None:

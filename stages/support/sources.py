@@ -35,3 +35,12 @@ def loaded_sources() -> dict[str, str]:
     """The hash of every source file that this process has imported, by path."""
     paths = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     return {path: digest for path, digest in SOURCES.items() if path in paths}
+
+
+def check_library() -> None:
+    """Refuse an installed copy of the library: it would run unseen, whatever the project's own code says."""
+    import gennas  # here: after what is imported was hashed
+    from gennas.errors import InputError
+
+    if (found := Path(gennas.__file__).parent) != ROOT / "gennas":
+        raise InputError(f"{found}: is not this project's gennas/; uninstall that copy, or run from {ROOT}")

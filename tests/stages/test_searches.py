@@ -12,9 +12,10 @@ from gennas.errors import InputError
 from gennas.regression.training import read_out
 from gennas.scoring import Protocol, Score
 from gennas.searches.halving import Halving
+from gennas.seeds import rng
 from gennas.spaces import nasbench201
 from gennas.targets import ACCURACY
-from stages import aggregate, finals, search_architecture
+from stages import aggregate, download, finals, search_architecture
 from stages.support import artifacts, objectives, scorers
 from stages.support.ground_truth import GroundTruth
 from stages.support.objectives import Objective, Objectives, Reference, by_aggregate, by_benchmark, by_proxy
@@ -225,6 +226,25 @@ def test_gathering_judges_each_answer(tmp_path, benchmark):
     lines = regret.read_text().splitlines()
     assert lines[0] == "search,evaluation,regret"
     assert lines[1:] == [f"oracle,{step},{mean:.4f}" for step, mean in enumerate(means, start=1)]
+
+
+def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
+    """By the ground truth, and by a proxy that its workers compute."""
+    images, path = tmp_path / "images.parquet", tmp_path / "unit.parquet"
+    artifacts.write_parquet(download.image_pool("noise", rng(0)), artifacts.IMAGES, images)
+    search_architecture.unit(
+        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], space="nasbench201", name="front",
+        search={"kind": "ageing_evolution", "evaluations": 6, "batch": 3, "population": 3, "tournament": 2},
+        candidates="benchmark", objectives=[{"benchmark": TARGET}, {"proxy": {"kind": "parameters", "seeds": 1}}],
+        protocol={}, target=TARGET, seed=1, repetition=0,
+    )  # fmt: skip
+    rows = artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
+    for row in rows:
+        quality, parameters = row["scores"]
+        cell = nasbench201.from_id(row["architecture"])
+        assert quality == CELLS.index(row["architecture"])
+        assert parameters == pytest.approx(sum(p.numel() for p in nasbench201.build(cell).parameters()), rel=0.05)
+    assert rows[-1]["best_architecture"] == max(rows, key=lambda row: row["scores"])["architecture"]
 
 
 def test_a_table_of_one_architecture_is_not_searched(tmp_path, benchmark):

@@ -7,9 +7,10 @@ from the rule's inputs and outputs, its values (`values`) are what Snakemake tra
 import json
 
 from gennas import catalogue
-from stages.support import params as study_params, scorers
+from stages.support import params as study_params, scorers, sources
 from workflow import code
 
+or_exit(sources.check_library)
 PARAMS = or_exit(study_params.load)
 
 # The default profile's `cores` are this machine's, and would bound the threads of jobs that run elsewhere, too.
