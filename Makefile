@@ -36,7 +36,7 @@ fuzz: install ## Fuzz the parsers of what comes from elsewhere (15 minutes)
 	$(ACTIVATE) python -m tests.faults.fuzz
 
 bench: install ## Measure speed and rho against a plain implementation (hours)
-	$(ACTIVATE) python -m benchmarks.measure
+	$(ACTIVATE) python -m measurements.measure
 
 check: install ## Lint, format, types
 	$(ACTIVATE) ruff check . && ruff format --check .

@@ -122,11 +122,3 @@ def executed(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
         yield from executed(child)
-
-
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below another one, but for what is only there for a type checker, and never runs."""
-    for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            yield child
-            yield from statements(child)
