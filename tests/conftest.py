@@ -134,7 +134,7 @@ class Study:
         last_table = self.snakemake("-n", "--quiet", "rules").rpartition("Job stats:")[2]
         table = last_table.rpartition("\ntotal")[0]  # a rule may be called so, too
         jobs = re.findall(r"^([a-z_]+) +\d+$", table, re.MULTILINE)
-        return {re.sub("_(shard|part)$", "", job) for job in jobs} - {"all"}
+        return {re.sub("_(shard|part|unit|role)$", "", job) for job in jobs} - {"all"}
 
     def dvc_calls_stale(self) -> set[str]:
         """The stages that `dvc status` lists: those with a change of their own."""

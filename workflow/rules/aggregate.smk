@@ -41,7 +41,8 @@ rule aggregate_shard:
     message:
         "{wildcards.space}: score the labelled architectures with {wildcards.proxy}"
     shell:
-        "python -m stages.train_proxy shard" + JOB
+        "python -m stages.train_proxy shard --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"
 
 
 rule aggregate:
@@ -79,4 +80,5 @@ rule aggregate:
     message:
         "{wildcards.space}: combine proxies"
     shell:
-        "python -m stages.aggregate" + JOB
+        "python -m stages.aggregate --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

@@ -1,6 +1,6 @@
 """What the rules share: the checked parameters, and helpers. No rules here.
 
-Every rule runs a function of a stage with one shell line, which only names the function. Its files (`files`) follow
+Every rule runs a function of a stage with the same shell line, which only names the function. Its files (`files`) follow
 from the rule's inputs and outputs, its values (`values`) are what Snakemake tracks, and `code` is a hash of its source.
 """
 
@@ -22,8 +22,6 @@ PROTOCOLS = PARAMS["protocols"]
 SPACES = PARAMS["base"]["spaces"]
 #: Every task file of one's own, used or not: dvc.yaml cannot follow the names in params.yaml.
 TASKS = sorted(str(path) for path in Path("tasks").glob("[!.]*.yaml") if path.is_file())
-#: What follows the name of a stage's function in every rule.
-JOB = " --files {params.files:q} --values {params.values:q} --workers {threads} --log {log:q}"
 
 
 wildcard_constraints:
@@ -188,3 +186,28 @@ def labelled_scores(space, aggregates):
     learning = filter(scorers.learns_labels, aggregates)
     members = sorted({member for one in learning for member in one["members"]})
     return [f"results/{space}/scores/{member}/shard-labelled.parquet" for member in members]
+
+
+def role_best(wildcards):
+    """best.json, for the role that it decides."""
+    return rules.finals.output.best.format(space=wildcards.space) if wildcards.role == "found" else []
+
+
+def roles(name):
+    """A file of each role's folder."""
+    return expand("results/{{space}}/retrain/{role}/{name}", role=["found", "random"], name=name)
+
+
+def training_code(wildcards):
+    """A hash of the code of one role's training."""
+    family = catalogue.declaration("families", catalogue.declaration("spaces", wildcards.space)["family"])
+    return code.of_modules(
+        "retrain", f"gennas/spaces/{wildcards.space}", f"gennas/training/{family['training']}"
+    )
+
+
+def picture(name):
+    """A figure, shown in `snakemake --report`, too."""
+    return report(
+        f"results/{{space}}/figures/{name}.svg", caption=f"../report/{name}.rst", category="{space}"
+    )

@@ -33,4 +33,5 @@ rule correlate:
     message:
         "{wildcards.space}: compare scores and accuracies"
     shell:
-        "python -m stages.correlate" + JOB
+        "python -m stages.correlate --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

@@ -32,4 +32,5 @@ rule download:
     message:
         "{wildcards.space}: fetch ground truth and unlabelled images"
     shell:
-        "python -m stages.download" + JOB
+        "python -m stages.download --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

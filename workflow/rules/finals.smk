@@ -8,12 +8,6 @@ What is in the searches' folders is Snakemake's alone, as the shards of train_pr
 """
 
 
-def finals_target(wildcards):
-    """The target, for finals that look at the benchmark."""
-    read = scorers.needs(PARAMS[wildcards.space], by_finals(wildcards))
-    return PARAMS[wildcards.space]["target"] if "benchmark" in read else ""
-
-
 rule finals_unit:
     input:
         steps=lambda wildcards: runs_of(wildcards.space, wildcards.search),
@@ -51,7 +45,8 @@ rule finals_unit:
     message:
         "{wildcards.space}: score the finalists of {wildcards.search} again (follow it in {log})"
     shell:
-        "python -m stages.finals unit" + JOB
+        "python -m stages.finals unit --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"
 
 
 rule finals:
@@ -100,4 +95,5 @@ rule finals:
     message:
         "{wildcards.space}: gather the finals"
     shell:
-        "python -m stages.finals gather" + JOB
+        "python -m stages.finals gather --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

@@ -5,13 +5,6 @@ Writes: report.html (self-contained), figures/<name>.svg
 """
 
 
-def picture(name):
-    """A figure, shown in `snakemake --report`, too."""
-    return report(
-        f"results/{{space}}/figures/{name}.svg", caption=f"../report/{name}.rst", category="{space}"
-    )
-
-
 rule report:
     input:
         benchmark=rules.download.output.benchmark,
@@ -80,4 +73,5 @@ rule report:
     message:
         "{wildcards.space}: draw the report"
     shell:
-        "python -m stages.report" + JOB
+        "python -m stages.report --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

@@ -9,24 +9,6 @@ What is in the roles' folders is Snakemake's alone, as the shards of train_proxy
 """
 
 
-def role_best(wildcards):
-    """best.json, for the role that it decides."""
-    return rules.finals.output.best.format(space=wildcards.space) if wildcards.role == "found" else []
-
-
-def roles(name):
-    """A file of each role's folder."""
-    return expand("results/{{space}}/retrain/{role}/{name}", role=["found", "random"], name=name)
-
-
-def training_code(wildcards):
-    """A hash of the code of one role's training."""
-    family = catalogue.declaration("families", catalogue.declaration("spaces", wildcards.space)["family"])
-    return code.of_modules(
-        "retrain", f"gennas/spaces/{wildcards.space}", f"gennas/training/{family['training']}"
-    )
-
-
 rule retrain_role:
     input:
         best=role_best,
@@ -62,7 +44,8 @@ rule retrain_role:
     message:
         "{wildcards.space}: train the {wildcards.role} architecture for real (follow it in {log})"
     shell:
-        "python -m stages.retrain unit" + JOB
+        "python -m stages.retrain unit --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"
 
 
 rule retrain:
@@ -97,4 +80,5 @@ rule retrain:
     message:
         "{wildcards.space}: gather the trainings"
     shell:
-        "python -m stages.retrain gather" + JOB
+        "python -m stages.retrain gather --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

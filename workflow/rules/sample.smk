@@ -28,4 +28,5 @@ rule sample:
     message:
         "{wildcards.space}: draw the architectures"
     shell:
-        "python -m stages.sample" + JOB
+        "python -m stages.sample --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

@@ -39,4 +39,5 @@ rule search_task:
     message:
         "{wildcards.space}: search for a task on the labelled architectures (follow it in {log})"
     shell:
-        "python -m stages.search_task" + JOB
+        "python -m stages.search_task --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

@@ -35,4 +35,5 @@ rule time_proxies:
     message:
         "{wildcards.space}: measure what each proxy costs"
     shell:
-        "python -m stages.time_proxies" + JOB
+        "python -m stages.time_proxies --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"

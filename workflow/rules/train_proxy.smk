@@ -44,7 +44,8 @@ rule train_proxy_shard:
     message:
         "{wildcards.space}: score architectures {wildcards.first} to {wildcards.last} with {wildcards.proxy}"
     shell:
-        "python -m stages.train_proxy shard" + JOB
+        "python -m stages.train_proxy shard --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"
 
 
 rule train_proxy:
@@ -79,4 +80,5 @@ rule train_proxy:
     message:
         "{wildcards.space}: gather the scores"
     shell:
-        "python -m stages.train_proxy gather" + JOB
+        "python -m stages.train_proxy gather --files {params.files:q} --values {params.values:q}"
+        " --workers {threads} --log {log:q}"
