@@ -78,10 +78,10 @@ def unit(
     """Train the architecture of one role: `found`, which best.json names, or `random`."""
     device, architecture = prepare(), choose(best, architectures)
     problem = load_problem(space, params, seed, device)
-    code = sorted(loaded_sources().values())
+    model = build(space, architecture, problem, params, derive_seed(seed, "retrain", "weights")).to(device)
+    code = sorted(loaded_sources().values())  # the network's, too, which is imported when it is built
     study = fingerprint(space, architecture, params, problem.content, seed, made_with(device), code)
     progress = Checkpoint(checkpoint, study)
-    model = build(space, architecture, problem, params, derive_seed(seed, "retrain", "weights")).to(device)
     rows = train(model, problem, params, seed, progress, lambda left: track(left, role, len(left), unit="epoch"))
     artifacts.write_rows([{"role": role, **row} for row in rows], artifacts.HISTORY, history, made_with(device))
     found = {"dataset": params["dataset"], "metric": problem.metric, role: result(architecture, model, problem)}

@@ -198,6 +198,17 @@ def test_a_useless_checkpoint_is_ignored(study, tmp_path, content, caplog):
     assert outputs(tmp_path) == outputs(study / "whole/found")
 
 
+def test_a_checkpoint_counts_for_the_code_of_the_network_too(study, tmp_path, monkeypatch):
+    """Code that is imported only when the network is built."""
+    seen = []
+    monkeypatch.setattr(retrain, "fingerprint", lambda *values: seen.append(values[-1]) or "study")
+    for module in [name for name in sys.modules if name.startswith("gennas.spaces.nasbench201.network")]:
+        monkeypatch.delitem(sys.modules, module)
+    for folder in ("one", "two"):
+        retrain.unit(**unit(study, tmp_path / folder, epochs=1))
+    assert seen[0] == seen[1]
+
+
 def test_the_checkpoint_of_another_architecture_is_ignored(study, tmp_path, monkeypatch, caplog):
     """An answer that changes after a job was killed."""
     stop_after(2, unit(study, tmp_path, "random"), monkeypatch)
@@ -229,7 +240,10 @@ def test_the_random_architecture_is_the_first_one_to_evaluate(tmp_path):
 @pytest.mark.parametrize(
     "best, message",
     [
-        ({"answer": 42}, r"best\.json: the file: 'architecture' is a required property; delete it and re-run"),
+        (
+            {"search": "evolution", "answer": 42},
+            r"best\.json: the file: 'architecture' is a required property; delete it and re-run",
+        ),
         ([], r"best\.json: the file: \[\] is not of type 'object'"),
     ],
 )
