@@ -86,7 +86,9 @@ CHANGES = {
         {"sample", "search_task", "aggregate", "correlate", "search_architecture", "finals", "report"},
     ),
     "task search": (params("children: 1", "children: 2"), {"search_task", "report"}),
-    "search": (params("kind: local_search, by: ranks", "kind: random_search, by: ranks"), {"search_architecture", "report"}),
+    "search": (
+        params("kind: local_search, by: ranks", "kind: random_search, by: ranks"), {"search_architecture", "report"},
+    ),
     "finals": (params("finalists: 2", "finalists: 1"), {"finals", "report"}),
     "training": (params("epochs: 2", "epochs: 1"), {"retrain", "report"}),
     "aggregate": (
