@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PROJECT
-from stages.errors import InputError
 
+from gennas.errors import InputError
 from workflow.bridge import layout, records
 
 ROOM = PROJECT / "workflow" / "bridge"

@@ -572,7 +572,7 @@ def test_beside_a_dvc_repro(feather):
     assert feather.nothing_to_do()
 
 
-@pytest.mark.parametrize("name", ["tasks/combo.yaml", "dvc.yaml", "workflow/rules/retrain.smk"])
+@pytest.mark.parametrize("name", ["gennas/regression/tasks/combo.yaml", "dvc.yaml", "workflow/rules/retrain.smk"])
 def test_a_file_edited_during_a_run_is_not_blessed(own_copy, monkeypatch, name):
     """The run itself is in test_holes.py, with params.yaml and code."""
     monkeypatch.chdir(own_copy.folder)

@@ -80,7 +80,7 @@ def test_proxies_are_compared_in_pairs():
 
 
 def test_convergence_has_one_rho_per_iteration(tables):
-    rows = correlate.convergence(*tables, "x")
+    rows = correlate.convergence_rows(*tables, "x")
     assert [(r["proxy"], r["iteration"], round(r["spearman_rho"], 6)) for r in rows] == [
         ("good", 1, 1.0),
         ("good", 2, 1.0),
@@ -92,7 +92,7 @@ def test_rank_and_regret_with_ties():
     assert truth.of("b") == (94.0, 1, 0.0)
     assert truth.of("a") == (90.0, 3, 4.0)
     assert truth.of("d") == (80.0, 4, 14.0)
-    with pytest.raises(InputError, match=r"over.*did not train e;"):
+    with pytest.raises(InputError, match=r"candidates: the benchmark has not trained e;"):
         truth.of("e")
 
 

@@ -114,5 +114,5 @@ def test_the_tables_of_a_study_have_aggregates_too(folder):
         ("parameters", "1", "0.010"),
     ]  # fmt: skip
     assert json.dumps(rows[1]) == json.dumps(
-        [SPACE, "x", "both", "0.750 [0.65, 0.85]", "0.75", "50 %", "20", "-", "1.7"]
+        [SPACE, "x percent", "both", "0.750 [0.65, 0.85]", "0.75", "50 %", "20", "-", "1.7"]
     )

@@ -160,11 +160,12 @@ def test_7_snakemake_refuses_such_a_value(feather):
 
 
 def test_8_a_file_that_dvc_does_not_know_of_is_named(study):
-    study.path("own").mkdir()
-    study.path("gennas/regression/tasks/single.yaml").rename(study.path("own/single.yaml"))
-    study.edit("params.yaml", "task: single", "task: own/single.yaml")
+    pipeline = yaml.safe_load(study.path("dvc.yaml").read_text())
+    pipeline["stages"]["correlate"]["do"]["deps"].remove("results/${item}/aggregates.parquet")
+    study.path("dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    study.path(RESULTS / "correlation.parquet").unlink()
     line = refuses(study)
-    assert "dvc.yaml" in line and "train_proxy" in line and "own/single.yaml" in line
+    assert "dvc.yaml" in line and "correlate" in line and "aggregates.parquet" in line
 
 
 @pytest.mark.parametrize("stage", PIPELINE)

@@ -31,7 +31,7 @@ def test_what_a_study_found_is_written_beside_its_parameters(toy, finished, monk
     assert metrics["nasbench201"]["single"]["architectures"] == 6
     lines = (toy / "studies/toy/results.md").read_text().splitlines()
     assert lines[0].startswith("| space | target | proxy | rho")
-    assert any(line.startswith("| nasbench201 | cifar10 accuracy | single | ") for line in lines)
+    assert any(line.startswith("| nasbench201 | cifar10 accuracy percent | single | ") for line in lines)
     assert "search_architecture@nasbench201" in (toy / "studies/toy/dvc.lock").read_text()
 
 
