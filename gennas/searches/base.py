@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from gennas.searches.candidates import Candidates
-
 if TYPE_CHECKING:
     import torch
 
     from gennas import scoring
+    from gennas.searches.candidates import Candidates
 
 Candidate = TypeVar("Candidate")
 #: One number per objective, higher is better.

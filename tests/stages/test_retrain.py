@@ -125,7 +125,6 @@ def test_it_learns_and_says_so(study):
         assert metrics[role]["validation_accuracy_percent"] == round(last["validation_score"], 4)
         assert last["train_loss"] < 0.6
         assert last["validation_loss"] < 0.6
-    assert not any((study / "whole" / role / "checkpoint.pt").exists() for role in ROLES)
 
 
 def test_the_other_role_is_trained_alike_whatever_the_answer_is(study, tmp_path):
@@ -158,7 +157,9 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path):
     again = subprocess.run(run, check=True, capture_output=True, text=True)
     assert "resumed after epoch" in again.stderr
     assert outputs(tmp_path) == outputs(study / "whole/found")
-    assert not (tmp_path / "checkpoint.pt").exists()
+    once_more = subprocess.run(run, check=True, capture_output=True, text=True)  # as after finals of the same answer
+    assert "resumed after epoch 4" in once_more.stderr
+    assert outputs(tmp_path) == outputs(study / "whole/found")
 
 
 def stop_after(saves: int, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_a_proxy_is_two_files(committed, tmp_path):
     assert follow("add-a-proxy.md", committed, tmp_path) == {"gennas/proxies/layer_count.py", "params.yaml"}
     assert changed_files(committed) == {"gennas/proxies/layer_count.py", "params.yaml"}
     jobs = planned(committed)
-    assert jobs["train_proxy_shard"] == 2  # those of the new proxy alone
+    assert jobs["train_proxy_shard"] == 2 and "search_task" not in jobs  # those of the new proxy alone
     shards = [str(RESULTS / f"scores/layers/shard-{first:06}-{first + 3:06}.parquet") for first in (0, 3)]
     committed.snakemake(*shards)
     assert all(committed.path(shard).exists() for shard in shards)
@@ -80,7 +80,7 @@ def test_a_search_is_two_files(committed, tmp_path):
     assert changed_files(committed) == {"gennas/searches/hill_climbing.py", "params.yaml"}
     jobs = planned(committed)
     assert jobs["search_architecture_unit"] == 2  # one per seed, of the new search alone
-    assert "train_proxy_shard" not in jobs and "finals_unit" not in jobs
+    assert not {"train_proxy_shard", "finals_unit", "search_task"} & jobs.keys()
     committed.snakemake(str(RESULTS / "searches/climbing/seed-1.parquet"))
     assert committed.path(RESULTS / "searches/climbing/seed-1.parquet").exists()
 
