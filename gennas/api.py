@@ -212,7 +212,25 @@ def search(
         **(_by_supernet(kind, name, protocol, device) if declared["supernet"] else {}),
     )
     steps: Iterator[Step] = catalogue.load_module("searches", kind).run(context)
-    return steps
+    return _own_random_state(steps, seed) if declared["supernet"] else steps
+
+
+def _own_random_state(steps: Iterator[Step], seed: int) -> Iterator[Step]:
+    """Steps that draw from torch's global generator, as if they had one of their own; the caller's stays as it was."""
+    import torch
+
+    own = torch.Generator().manual_seed(seed).get_state()
+    while True:
+        callers = torch.get_rng_state()
+        torch.set_rng_state(own)
+        try:
+            step = next(steps, None)
+        finally:
+            own = torch.get_rng_state()
+            torch.set_rng_state(callers)
+        if step is None:
+            return
+        yield step
 
 
 def _scored(kind: str, by: Any, evaluations: int, batch: int) -> dict[str, Any]:

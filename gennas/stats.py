@@ -68,13 +68,38 @@ def relative_ranks(values: np.ndarray) -> np.ndarray:
 def rank_among(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The relative rank of each of values (m,) in a reference (n,): that of `relative_ranks` for one of its members.
 
-    Any other value is half-way between its neighbours, and at most 1; a rank depends on its value and the reference
-    only.
+    Any other value is between its neighbours, as far as it is between them, and beyond the best by less than one more
+    rank: different values have different ranks. A rank depends on its value and the reference only.
     """
     ordered = np.sort(reference)
     below, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
-    ranks: np.ndarray = np.minimum((below + up_to + 1) / (2 * len(reference)), 1)
+    members = (below + up_to + 1) / 2
+    ranks: np.ndarray = np.where(below == up_to, below + _way(ordered, values, below), members) / len(reference)
     return ranks
+
+
+def _way(ordered: np.ndarray, values: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """How far each value (m,) is on its way, 0 to 1, from the neighbour with `below` others under or at it to the next.
+
+    Where there is no neighbour, or an infinite one, it nears the end with the distance from the other, in spans of the
+    reference; but the way from a missing worst one begins at its half, so that no rank is 0.
+    """
+    # Halves, so that no difference of finite numbers overflows.
+    finite = ordered[np.isfinite(ordered)] / 2
+    span = (np.ptp(finite) if len(finite) else 0.0) or 1.0
+    lower = np.concatenate([[-np.inf], ordered])[below]
+    upper = np.concatenate([ordered, [np.inf]])[below]
+    with np.errstate(all="ignore"):
+        up, down, gap = values / 2 - lower / 2, upper / 2 - values / 2, upper / 2 - lower / 2
+        between, beyond, under = (
+            np.nan_to_num(up / gap, nan=0.5),
+            1 - 1 / (1 + up / span),
+            0.5 + 0.5 / (1 + down / span),
+        )
+    least, most = np.isneginf(values), np.isposinf(values)
+    alone, worst, best = np.isneginf(lower) & np.isposinf(upper), np.isneginf(lower), np.isposinf(upper)
+    way: np.ndarray = np.select([least, most, alone, worst, best], [0.5, 1.0, 0.5, under, beyond], between)
+    return way
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -4,8 +4,8 @@ Spearman's rho with a 95 % confidence interval, Kendall's tau, and the share of 
 top 5 % found in the predicted top 10 %: per proxy, per repetition and on the mean score, for every
 target of the benchmark, over the architectures whose target is known. Quality is the target, or its
 negative where less is better (`gennas.targets.Target`). Signs are kept: a proxy that ranks backwards
-shows a negative rho. And rho between the mean scores of every two proxies, which says whether they know
-the same.
+shows a negative rho. And rho between the mean scores of every two proxies, which says which of
+them are redundant.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The final round: the best-scored architectures of a search, scored again, more thoroughly; the best is the answer.
 
 Near the top one cheap score distinguishes little, so the finalists of a search, all its runs together, get further
-repetitions by `by`, maybe under another protocol, and the highest mean score wins. Repetition 0 chose them: its luck is
-in their scores, and it does not count again. The scores of each search's finalists are a unit, a job of its own.
+repetitions by `by`, maybe under another protocol, and the highest mean score wins. Repetition 0 chose them, so
+its scores are biased, and it does not count again. The scores of each search's finalists are a unit, a job of its own.
 """
 
 from __future__ import annotations

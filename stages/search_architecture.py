@@ -40,6 +40,7 @@ def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], targ
     if candidates == "space":
         return OfSpace(spaces.load(space))
     table = artifacts.read_parquet(benchmark[0], artifacts.BENCHMARK)
+    artifacts.target(table, target, benchmark[0])
     table = table.filter(pc.is_valid(table[target]))
     if len(table) < 2:
         raise InputError("params.yaml: search_architecture.candidates: a table of one architecture; search the space")

@@ -1,7 +1,7 @@
 """Aggregates: the ranks by several proxies in one number. One module each, found by name.
 
-An aggregate is a module with a `DECLARATION` (whether it learns `labels`, and its options in params.yaml) and
-`combine(ranks, labels)`, from the relative ranks of architectures by each member, r / n, 1 for the best of n, to one
+An aggregate is a module with a `DECLARATION` (whether it learns `labels`) and `combine(ranks, labels)`,
+from the relative ranks of architectures by each member, r / n, 1 for the best of n, to one
 number each (n, members) -> (n,), higher being better. One that learns may say what, `learnt(labels)`.
 """
 

@@ -88,8 +88,8 @@ def diagram(space_name: str, architecture_id: str) -> str:
 
 
 def checksums(paths: Iterable[Path]) -> dict[str, str]:
-    """SHA-256 by file name."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    """SHA-256 by file name, with its folder's."""
+    return {"/".join(path.parts[-2:]): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def decimals(number: float | None, places: int) -> str:

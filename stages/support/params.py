@@ -177,6 +177,8 @@ def finals_problems(params: Params, space: str) -> Iterator[str]:
         if name not in searches:
             yield f"finals.of: there is no search {name!r}, only {', '.join(searches)}"
     yield from scorer_problems(params[space], "finals", finals)
+    if finals["by"] in params[space]["aggregate"]:
+        yield "finals.by: an aggregate ranks among repetition 0 of the sample, and finals score others; name a proxy"
 
 
 def trains(kind: str) -> bool:

@@ -348,3 +348,16 @@ def test_load_benchmark(mirror, monkeypatch):
 def test_load_benchmark_without_a_source_names_them():
     with pytest.raises(InputError, match="name at least one of analog_nasbench, nasbench201"):
         gennas.load_benchmark("nasbench201")
+
+
+def test_a_search_by_a_supernet_leaves_torchs_generator_as_it_was():
+    """And what the caller draws between two steps does not change it."""
+    options = {"nu": 6.0, "mu": 2.0, "steps": 2, "protocol": gennas.Protocol(0.25, 0.2, 2, 60, resolution=8)}
+    before = torch.get_rng_state()
+    quiet = list(gennas.search("nasbench201", "nasi", seed=1, **options))
+    assert torch.equal(torch.get_rng_state(), before)
+    drawing = []
+    for step in gennas.search("nasbench201", "nasi", seed=1, **options):
+        torch.rand(3)
+        drawing.append(step)
+    assert drawing == quiet

@@ -76,18 +76,18 @@ def test_a_member_of_the_reference_has_the_rank_that_it_has_there(reference):
 
 @given(some, some)
 def test_a_rank_among_a_reference_follows_the_values_and_nothing_else(reference, values):
-    """It never falls as a value rises, is above 0 and at most 1, whatever else is ranked beside it."""
+    """It never falls as a value rises, is above 0, and less than a rank above 1, whatever else is ranked beside it."""
     ranks = rank_among(reference, values)
-    assert ranks.shape == values.shape and (ranks > 0).all() and (ranks <= 1).all()
+    assert ranks.shape == values.shape and (ranks > 0).all() and (ranks <= 1 + 1 / len(reference)).all()
     order = np.argsort(values, kind="stable")
     assert (np.diff(ranks[order]) >= 0).all()
     assert ranks.tolist() == [float(rank_among(reference[::-1], values[[i]])[0]) for i in range(len(values))]
 
 
-def test_a_new_value_is_half_way_between_its_neighbours():
+def test_a_new_value_is_between_its_neighbours():
     reference = np.array([10.0, 20.0, 20.0, 40.0])
-    found = rank_among(reference, np.array([-np.inf, 10, 15, 20, 30, 40, 50]))
-    assert found.tolist() == [1 / 8, 2 / 8, 3 / 8, 5 / 8, 7 / 8, 1, 1]
+    found = rank_among(reference, np.array([-np.inf, 10, 15, 20, 30, 35, 40, 50, 70, np.inf]))
+    assert found.tolist() == [1 / 8, 2 / 8, 3 / 8, 5 / 8, 7 / 8, 3.75 / 4, 1, 4.25 / 4, 4.5 / 4, 5 / 4]
 
 
 # --- the Pareto front ---------------------------------------------------------------------------

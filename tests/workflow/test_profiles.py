@@ -38,7 +38,7 @@ def test_the_options_that_the_slurm_profile_suggests_exist(planned):
         r"^# ((  )?[\w-]+:)", r"\1", (planned.path(SLURM) / "config.yaml").read_text(), flags=re.MULTILINE
     )
     settings = yaml.safe_load(suggested)
-    assert settings["set-resources"]["retrain"] and settings["default-resources"] and settings["slurm-no-account"]
+    assert settings["set-resources"]["retrain_role"] and settings["default-resources"] and settings["slurm-no-account"]
     profile.write_text(suggested)
     planned.snakemake("--profile", str(profile.parent), "-n")
     planned.append(profile, "\nslurm-no-such-option: true")
