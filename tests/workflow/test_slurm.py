@@ -73,21 +73,32 @@ def kind(job: dict[str, str]) -> str:
     return job["Comment"].removeprefix("rule_").split("_wildcards_")[0]
 
 
+JOBS = [
+    *["aggregate_shard"] * 2,
+    "finals_unit",
+    *["retrain_role"] * 2,
+    *["search_architecture_unit"] * 5,
+    "search_task",
+    "time_proxies",
+    *["train_proxy_shard"] * 6,
+]
+
+
 def test_a_study_on_the_cluster_is_that_of_one_machine(cluster, finished, fresh):
     code, output = on_cluster(quicken(fresh))
     assert code == 0, output
     assert fresh.results() == finished.results() and fresh.nothing_to_do()
-    jobs = submitted(fresh, 12)
+    jobs = submitted(fresh, len(JOBS))
     assert {job["State"] for job in jobs} == {"COMPLETED"}
     # What takes seconds runs where Snakemake does.
-    kinds = [kind(job) for job in jobs]
-    single = ["retrain", "search_architecture", "search_task", "time_proxies"]
-    assert sorted(kinds) == [*["aggregate_shard"] * 2, *single, *["train_proxy_shard"] * 6]
+    assert sorted(map(kind, jobs)) == JOBS
     asked = {kind(job): (job["ReqMem"], job["TimelimitRaw"]) for job in jobs}
     assert asked["train_proxy_shard"] == ("2000M", "240") and asked["search_task"] == ("5500M", "1440")
     for job in jobs:
-        assert ("gres/gpu=1" in job["AllocTRES"]) == ("parameters" not in job["Comment"])
-        assert f"cpu={8 if 'search' in kind(job) else 1}," in job["AllocTRES"]
+        without_networks = any(name in job["Comment"] for name in ("parameters", "oracle"))
+        assert ("gres/gpu=1" in job["AllocTRES"]) != without_networks
+        parallel = not without_networks and ("search" in kind(job) or kind(job) == "finals_unit")
+        assert f"cpu={8 if parallel else 1}," in job["AllocTRES"]
     assert {job["NodeList"] for job in jobs} == {"node1", "node2"}
     assert at_once([job for job in jobs if kind(job) == "train_proxy_shard"]) > 1
 
@@ -101,7 +112,8 @@ def at_once(jobs: list[dict[str, str]]) -> int:
 def test_dvc_repro_goes_through_the_cluster(cluster, study):
     quicken(study).edit("params.yaml", "evaluate: 6", "evaluate: 9")
     study.succeed("env", f"SNAKEMAKE_PROFILE={PROFILE}", "timeout", "900", "dvc", "repro")
-    assert [kind(job) for job in submitted(study, 3)] == ["train_proxy_shard"] * 3  # one more of each proxy
+    # One more shard of each proxy; and the search by an aggregate, which ranks among the sample.
+    assert sorted(map(kind, submitted(study, 4))) == ["search_architecture_unit", *["train_proxy_shard"] * 3]
     assert not study.dvc_calls_stale()
     study.sync()
     assert study.nothing_to_do()
