@@ -4,6 +4,20 @@ from pathlib import Path
 
 from torch import nn
 
+#: A section `retrain` of texts; the data set is a folder of the test's own.
+PARAMS = {
+    "dataset": "descriptions",
+    "epochs": 3,
+    "batch_size": 4,
+    "optimizer": "adam",
+    "learning_rate": 0.02,
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+    "width": 1.0,
+    "depth": 1.0,
+    "validation_share": 0.1,
+}
+
 
 class Recurrent(nn.Module):
     """What a space of recurrent networks builds."""

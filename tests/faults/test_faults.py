@@ -235,26 +235,34 @@ def end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
+@contextmanager
+def under_way(
+    workflow: Study | Feather, log: str, target: Path, old: str, new: str
+) -> Iterator[tuple[Study | Feather, subprocess.Popen[str]]]:
+    """A workflow with another parameter, of which the job with that log is running, and the Snakemake at it."""
+    workflow.path(log).unlink()
+    workflow.edit("params.yaml", old, new)
+    process = begin(workflow, str(target))
+    try:
+        wait(workflow, process, workflow.path(log).exists)
+        yield workflow, process
+    finally:
+        end(process)
+
+
 @pytest.fixture
 def retraining(study):
     """A study whose architecture is being retrained, and the Snakemake at it."""
-    study.path("logs/nasbench201/retrain.log").unlink()
-    study.edit("params.yaml", "epochs: 2", "epochs: 20")
-    process = begin(study, str(METRICS))
-    wait(study, process, study.path("logs/nasbench201/retrain.log").exists)
-    yield study, process
-    end(process)
+    with under_way(study, "logs/nasbench201/retrain.log", METRICS, "epochs: 2", "epochs: 20") as running:
+        yield running
 
 
 @pytest.fixture
 def totalling(feather):
     """A feather workflow whose last job waits for a file `go`, and the Snakemake at it."""
-    feather.path("logs/total.log").unlink()
-    feather.edit("params.yaml", "total: { factor: 1, seconds: 0 }", "total: { factor: 2, seconds: 60 }")
-    process = begin(feather, str(TOTAL))
-    wait(feather, process, feather.path("logs/total.log").exists)
-    yield feather, process
-    end(process)
+    old, new = "total: { factor: 1, seconds: 0 }", "total: { factor: 2, seconds: 60 }"
+    with under_way(feather, "logs/total.log", TOTAL, old, new) as running:
+        yield running
 
 
 def restore_total(finished: Feather, feather: Feather) -> None:

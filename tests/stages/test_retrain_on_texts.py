@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from helpers import write_answer
-from texts_and_lstms import Recurrent, write
+from texts_and_lstms import PARAMS, Recurrent, write
 
 from gennas import spaces
 from gennas.errors import InputError
@@ -20,18 +20,6 @@ from stages.support import artifacts
 
 CPU = torch.device("cpu")
 OUTPUTS = ("history.parquet", "metrics.json", "weights.pt")
-PARAMS = {
-    "dataset": "descriptions",
-    "epochs": 3,
-    "batch_size": 4,
-    "optimizer": "adam",
-    "learning_rate": 0.02,
-    "momentum": 0.9,
-    "weight_decay": 0.0,
-    "width": 1.0,
-    "depth": 1.0,
-    "validation_share": 0.1,
-}
 #: One that a network with a memory can foretell, and one without cannot.
 TEXT = "one two one three\n" * 200
 

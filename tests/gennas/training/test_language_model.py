@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from texts_and_lstms import Recurrent, write
+from texts_and_lstms import PARAMS, Recurrent, write
 from torch import nn
 
 from gennas.data import texts
@@ -19,18 +19,6 @@ from gennas.training.language_model import BPTT, IGNORED, LanguageModelling, Str
 from gennas.training.recipe import make_optimizer
 
 CPU = torch.device("cpu")
-PARAMS = {
-    "dataset": "descriptions",
-    "epochs": 3,
-    "batch_size": 4,
-    "optimizer": "adam",
-    "learning_rate": 0.02,
-    "momentum": 0.9,
-    "weight_decay": 0.0,
-    "width": 1.0,
-    "depth": 1.0,
-    "validation_share": 0.1,
-}
 
 
 def load_folder(folder: Path, **changes: object) -> LanguageModelling:
