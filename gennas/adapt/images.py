@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from gennas.adapt.copies import Model, first, make_copy, recorded
@@ -14,6 +16,7 @@ from gennas.adapt.taps import CHOICES, check_taps
 from gennas.families.images import inputs
 from gennas.scoring import Context
 
+ACCEPTS = "floating-point images (N, C, H, W) or uint8 images (N, H, W, 3), two images or more"
 EXAMPLES = 2  # images that a network is looked at with
 
 
@@ -61,6 +64,15 @@ class OwnClassifier(nn.Module):
         """Those at the last tap, before the global average: (B, C', H', W')."""
         features: Tensor = self.backbone(images)[-1]
         return features
+
+
+def read(batch: Tensor) -> np.ndarray | Tensor | None:
+    """Images as proxies take them: bytes (N, H, W, 3), or a batch as it is; None for what is no images."""
+    if batch.ndim != 4 or batch.shape[0] < 2:
+        return None
+    if batch.dtype == torch.uint8 and batch.shape[3] == 3:
+        return batch.numpy()
+    return batch.float() if batch.is_floating_point() else None
 
 
 def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:

@@ -73,17 +73,12 @@ def read_inputs(inputs: Images | None, protocol: Protocol, seed: int) -> tuple[s
         count, side = max(NOISE, protocol.batch_size), protocol.resolution
         return "images", rng(seed, "inputs").integers(256, size=(count, side, side, 3), dtype=np.uint8)
     batch = torch.as_tensor(inputs).detach().cpu()
-    shape = tuple(batch.shape)
-    if batch.dtype == torch.uint8 and batch.ndim == 4 and shape[0] > 1 and shape[3] == 3:
-        return "images", batch.numpy()
-    if batch.is_floating_point() and batch.ndim == 4 and shape[0] > 1:
-        return "images", batch.float()
-    if batch.is_floating_point() and batch.ndim == 3 and all(shape):
-        return "sequences", batch.float()
-    raise InputError(
-        f"inputs: {batch.dtype} of shape {shape}; give floating-point images (N, C, H, W) or sequences (T, B, D), or "
-        "uint8 images (N, H, W, 3), two images or more"
-    )
+    modules = {family: import_module(f"gennas.adapt.{family}") for family in catalogue.names("families")}
+    for family, module in modules.items():
+        if (found := module.read(batch)) is not None:
+            return family, found
+    accepted = "; or ".join(module.ACCEPTS for module in modules.values())
+    raise InputError(f"inputs: {batch.dtype} of shape {tuple(batch.shape)}; give {accepted}")
 
 
 def find_task(task: Any, family: str) -> Mapping[str, Any]:

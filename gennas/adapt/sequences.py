@@ -13,6 +13,8 @@ from gennas.adapt.space import Own
 from gennas.errors import InputError
 from gennas.scoring import Context
 
+ACCEPTS = "sequences (T, B, D)"
+
 
 class SequenceBackbone(nn.Module):
     """A network of sequences: (T, B, inputs) to (T, B, outputs)."""
@@ -48,6 +50,11 @@ def examine_sequences(model: Model, sequences: Tensor) -> int:
             f"model: {title(model)} gives {given} of sequences {shape}; let it give (time, batch, features)"
         )
     return int(output.shape[2])
+
+
+def read(batch: Tensor) -> Tensor | None:
+    """Sequences as they are; None for what is none."""
+    return batch.float() if batch.is_floating_point() and batch.ndim == 3 and batch.numel() else None
 
 
 def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:
