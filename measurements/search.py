@@ -30,7 +30,7 @@ from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
 from stages.finals import choose, score_finalists, winner
 from stages.report.summary import markdown_table
 from stages.search_architecture import make_context, step_rows
-from stages.support import artifacts
+from stages.support import artifacts, scorers
 from stages.support.ground_truth import GroundTruth
 from stages.support.objectives import Objectives, by_proxy
 from stages.support.workers import Scorer, Workers
@@ -42,9 +42,8 @@ STUDIES = ("params.yaml", "studies/whole_space/params.yaml")
 
 def protocol(params: Mapping[str, Any], section: Mapping[str, Any], asked: Mapping[str, Any]) -> Protocol:
     """The protocol under which a search or the finals score: their own, the proxy's, or the stage's."""
-    proxy = section["train_proxy"]["proxies"][asked["by"]]
-    name = asked.get("protocol") or proxy.get("protocol") or section["train_proxy"]["protocol"]
-    return Protocol.from_section(params["protocols"][name])
+    (given,) = scorers.specifications(section, asked["by"], params["protocols"], str, asked.get("protocol"))
+    return Protocol.from_section(given["proxy"]["protocol"])
 
 
 def run_search(

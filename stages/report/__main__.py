@@ -146,6 +146,7 @@ def report(
     ]  # fmt: skip
     page = render(
         **page_values(found, headline, section, protocols),
+        family=spaces.load(space).FAMILY,
         space=space,
         best=answer,
         diagram=diagram(space, answer["architecture"]),
