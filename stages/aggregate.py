@@ -22,19 +22,13 @@ from stages.support.command import logger, run
 from stages.support.inputs import read_quality
 
 
-def members_scores(table: pa.Table, members: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The architectures, and each member's score of them (n, members), the mean of its repetitions."""
-    own = tables.by_proxy(table)
-    return own[members[0]].architectures, np.stack([own[member].mean for member in members], axis=1)
-
-
 def rank(
     evaluated: np.ndarray, labelled: Sequence[Path], members: Sequence[str], quality: Mapping[str, float]
 ) -> tuple[np.ndarray, Labels | None]:
     """The ranks of the evaluated architectures (n, members), and what is known of labelled ones, if there are any."""
     if not labelled:
         return relative_ranks(evaluated), None
-    ids, known = members_scores(tables.read(labelled), members)
+    ids, known = tables.of_members(tables.read(labelled), members)
     ranks = relative_ranks(np.concatenate([known, evaluated]))
     labels = Labels(ranks[: len(known)], np.array([quality[architecture] for architecture in ids]))
     return ranks[len(known) :], labels
@@ -50,7 +44,7 @@ def combine(
 ) -> tuple[list[str], list[float], dict[str, Any] | None]:
     """An aggregate's score of each architecture; and what it learnt, if it learns."""
     kind, members = section["kind"], section["members"]
-    ids, evaluated = members_scores(table, members)
+    ids, evaluated = tables.of_members(table, members)
     module = catalogue.load_module("aggregates", kind)
     learns = catalogue.declaration("aggregates", kind)["labels"]
     ranks, labels = rank(evaluated, labelled if learns else [], members, quality)

@@ -117,6 +117,8 @@ def arguments(function: Stage, named: Mapping[str, Any]) -> dict[str, Any]:
     """The function's arguments from the JSON objects and the flags; an InputError for a name or type that is wrong."""
     kinds = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters
+    if named["workers"] < 1:
+        raise InputError(f"--workers: {named['workers']}; give one at least")
     given = {name: json_value(text, name) for name, text in own_flags(named, kinds).items()}
     given |= {"workers": named["workers"]} if "workers" in parameters else {}
     for option, files in (("files", True), ("values", False)):

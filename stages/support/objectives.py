@@ -95,18 +95,12 @@ def read_reference(
 
     Ranks are then those among both, to mean the same.
     """
-    _, evaluated = members_scores(sample, members)
+    _, evaluated = tables.of_members(tables.read(sample), members, repetition=0)
     if not labelled:
         return Reference(evaluated)
-    ids, known = members_scores(labelled, members)
+    ids, known = tables.of_members(tables.read(labelled), members, repetition=0)
     every = Reference(np.concatenate([known, evaluated]))
     return replace(every, labels=Labels(every.ranks(known), np.array([quality[architecture] for architecture in ids])))
-
-
-def members_scores(paths: Sequence[Path], members: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The architectures, and each member's score of them (n, members), its repetition 0."""
-    own = tables.by_proxy(tables.read(paths))
-    return own[members[0]].architectures, np.stack([own[member].matrix[0] for member in members], axis=1)
 
 
 def by_aggregate(kind: str, members: Sequence[Objective], reference: Reference) -> Objective:

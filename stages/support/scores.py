@@ -38,6 +38,13 @@ def read(paths: Sequence[Path]) -> pa.Table:
     return artifacts.read_tables(paths, artifacts.SCORES)
 
 
+def of_members(table: pa.Table, members: Sequence[str], repetition: int | None = None) -> tuple[list[str], np.ndarray]:
+    """The architectures, and each member's scores of them (n, members): of one repetition, or the mean of all."""
+    own = by_proxy(table)
+    columns = [own[member].mean if repetition is None else own[member].matrix[repetition] for member in members]
+    return own[members[0]].architectures, np.stack(columns, axis=1)
+
+
 def by_proxy(table: pa.Table) -> dict[str, Scores]:
     """The proxies in the order in which they first appear, architectures in that of the sample."""
     found = {}

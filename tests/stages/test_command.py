@@ -100,6 +100,12 @@ def test_each_parameter_is_a_flag_too(folder):
     assert (found["section"], found["seed"], found["workers"], found["shards"]) == ({"a": 1}, 1, 4, ["s", "t"])
 
 
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_stage_works_without_workers(folder, workers):
+    assert_refused(by_json(folder, None, None, "--workers", workers), "--workers", str(workers), "one at least")
+    assert not (folder / "out").exists()
+
+
 def test_json_objects_outweigh_flags(folder):
     assert by_json(folder, None, None, "--target", "y").returncode == 0
     assert written(folder)["target"] == "x"
