@@ -175,6 +175,8 @@ def search(
     seed: int = 0,
     protocol: str | Protocol | None = None,
     device: str | torch.device = "cpu",
+    prior: Mapping[str, float] | None = None,
+    encoding: Mapping[str, np.ndarray] | None = None,
     **options: Any,
 ) -> Iterator[Step]:
     """Search a space; yield (architecture, scores, answer so far) for each evaluation, architectures as their ids.
@@ -182,8 +184,9 @@ def search(
     `space` is a name of `gennas.names("spaces")` or an object with the members of `gennas.spaces.Space`; `kind` is one
     of `gennas.names("searches")`. `by` scores a list of ids: a number each, higher is better, or a tuple of numbers,
     one per objective, for a search that takes several. Each architecture is scored once, however often it is asked
-    for. `batch` architectures are chosen, then scored together. `options` are the search's own. A search by a
-    supernet (`nasi`) needs neither `by` nor `evaluations` but a `protocol`, by default `reduced`.
+    for. `batch` architectures are chosen, then scored together. `options` are the search's own; for those that take
+    them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. A search by a supernet
+    (`nasi`) needs neither `by` nor `evaluations` but a `protocol`, by default `reduced`.
 
     Sources: in the modules of `gennas.searches`.
 
@@ -199,20 +202,34 @@ def search(
 
     declared = catalogue.declaration("searches", kind)
     name, found = (space, spaces.load(space)) if isinstance(space, str) else (None, space)
-    names = [option for option in declared["options"] if option != "protocol"]
-    if wrong := sorted(set(names) ^ set(options)):
-        raise InputError(f"{wrong[0]}: the search {kind} needs exactly these options: {', '.join(names) or 'none'}")
+    _check_options(kind, declared, options, {"prior": prior, "encoding": encoding})
     context = SearchContext(
         OfSpace(found),
         derive_seed(seed, "search_architecture", kind, 0),
         options,
         evaluations=evaluations,
         batch=batch,
+        prior=prior,
+        vectors=encoding,
         **(_scored(kind, by, evaluations, batch) if declared["scores"] else {}),
         **(_by_supernet(kind, name, protocol, device) if declared["supernet"] else {}),
     )
     steps: Iterator[Step] = catalogue.load_module("searches", kind).run(context)
     return _own_random_state(steps, seed) if declared["supernet"] else steps
+
+
+def _check_options(
+    kind: str, declared: Mapping[str, Any], options: Mapping[str, Any], shared: Mapping[str, Any]
+) -> None:
+    """Raise an InputError for an option that a search lacks, or does not have; `shared` are arguments of `search`."""
+    own = [name for name in declared["options"] if name not in ("protocol", *shared)]
+    optional = declared.get("optional", [])
+    missing = [name for name in own if name not in options and name not in optional]
+    unknown = [name for name in options if name not in own]
+    unknown += [name for name, value in shared.items() if value is not None and name not in declared["options"]]
+    if wrong := sorted([*missing, *unknown]):
+        needed = ", ".join(f"{name} (if wanted)" if name in optional else name for name in own)
+        raise InputError(f"{wrong[0]}: the search {kind} needs exactly these options: {needed or 'none'}")
 
 
 def _own_random_state(steps: Iterator[Step], seed: int) -> Iterator[Step]:

@@ -57,7 +57,7 @@ def run_search(
         window = scorer.protocol.readout_window
         stopping = Halving(halving["rungs"], window, halving["minimum"]) if halving else None
         objectives = Objectives([by_proxy(workers, scorer, stopping)])
-        context = make_context(search, OfSpace(spaces.load("nasbench201")), objectives, seed, repetition)
+        context = make_context(search, OfSpace(spaces.load("nasbench201")), objectives, [], seed, repetition)
         rows += step_rows(context, search["kind"], name, repetition, objectives)
     return rows
 

@@ -25,6 +25,7 @@ from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.halving import Halving
 from gennas.seeds import derive_seed
 from stages.support import artifacts
+from stages.support import scores as tables
 from stages.support.command import run, track
 from stages.support.ground_truth import regret_csv
 from stages.support.inputs import read_ground_truth
@@ -44,7 +45,17 @@ def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], targ
     table = table.filter(pc.is_valid(table[target]))
     if len(table) < 2:
         raise InputError("params.yaml: search_architecture.candidates: a table of one architecture; search the space")
-    return OfTable(np.array(table["encoding"].to_pylist(), np.int8), table["architecture"].to_pylist())
+    ids = table["architecture"].to_pylist()
+    found = spaces.load(space)
+    canonical = getattr(found, "canonical", lambda architecture: architecture)
+    networks = [canonical(spaces.parse(found, architecture)) for architecture in ids]
+    return OfTable(np.array(table["encoding"].to_pylist(), np.int8), ids, networks)
+
+
+def read_prior(files: Sequence[Path], name: str) -> dict[str, float]:
+    """The label-free scores of the evaluated sample, by id: of a proxy, or of an aggregate."""
+    own = tables.by_proxy(tables.read(files))[name]
+    return dict(zip(own.architectures, own.mean.tolist(), strict=True))
 
 
 def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, Any]]) -> Halving | None:
@@ -56,7 +67,7 @@ def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, An
 
 
 def make_context(
-    search: Mapping[str, Any], found: Candidates, scorer: Objectives, seed: int, repetition: int
+    search: Mapping[str, Any], found: Candidates, scorer: Objectives, prior: Sequence[Path], seed: int, repetition: int
 ) -> SearchContext:
     """What a run of a search is given, but for a supernet."""
     kind = search["kind"]
@@ -68,6 +79,7 @@ def make_context(
         scorer,
         evaluations=search.get("evaluations", 0),
         batch=search.get("batch", 1),
+        prior=read_prior(prior, search["prior"]) if "prior" in search else None,
     )
 
 
@@ -93,7 +105,7 @@ def step_rows(context: SearchContext, kind: str, name: str, repetition: int, sco
 
 
 def unit(
-    steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path],
+    steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path], prior: list[Path],
     space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
     protocol: dict[str, Any], target: str, seed: int, repetition: int, workers: int = 1,
 ) -> None:  # fmt: skip
@@ -103,7 +115,7 @@ def unit(
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
         scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
-        context = make_context(search, found, scorer, seed, repetition)
+        context = make_context(search, found, scorer, prior, seed, repetition)
         if catalogue.declaration("searches", search["kind"])["supernet"]:
             context = with_supernet(context, space, protocol)
         rows = [*step_rows(context, search["kind"], name, repetition, scorer)]

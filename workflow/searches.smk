@@ -31,6 +31,14 @@ def needed(name, file, by, also=lambda wildcards: set()):
     return find
 
 
+def prior_scores(wildcards):
+    """The scores of the evaluated sample that a search starts from, if it has a prior."""
+    named = search(wildcards).get("prior")
+    aggregated = named in PARAMS[wildcards.space]["aggregate"]
+    table = rules.aggregate.output.aggregates if aggregated else rules.train_proxy.output.scores_table
+    return [table.format(space=wildcards.space)] if named else []
+
+
 def scoring_tasks(by):
     """An input function: the task files of the proxies that score."""
 

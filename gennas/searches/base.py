@@ -31,7 +31,7 @@ class Searcher(Protocol[Candidate]):
     """Ask for candidates, evaluate them, tell their scores; repeat."""
 
     def ask(self, count: int) -> list[Candidate]:
-        """The next candidates to evaluate: `count` of them, or fewer, but one at least."""
+        """The next candidates to evaluate: `count` of them, or fewer; none when there is nothing left to try."""
 
     def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
         """The scores of the candidates that were asked for last."""
@@ -51,6 +51,8 @@ class SearchContext:
     score: Callable[[Sequence[str]], Sequence[Scores]] = _no_scores
     evaluations: int = 0  # how many architectures are scored, counted as often as each is asked for
     batch: int = 1  # asked for, then scored together
+    prior: Mapping[str, float] | None = None  # label-free scores of some architectures, by id; higher is better
+    vectors: Mapping[str, np.ndarray] | None = None  # a learned encoding, by id
     protocol: scoring.Protocol | None = None  # of the networks that a search builds itself
     device: torch.device | None = None
     supernet: Callable[[], Any] | None = None  # the space's, of the protocol's size, initialised anew

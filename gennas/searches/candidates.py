@@ -5,7 +5,7 @@ So GenNAS searches the spaces of which only some architectures have been trained
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: How many neighbours a row of a table has, or are sampled in a space that cannot enumerate them: as many as
 #: cells of NAS-Bench-201 differ from one in one operation.
 NEIGHBOURS = 24
+#: Candidates that stand for a space which cannot enumerate its own: few enough to weigh each of them at every step.
+POOL = 5_000
 #: Mutations drawn for each of them before a space is taken to have no more.
 PATIENCE = 10
 
@@ -32,6 +34,12 @@ class Candidates(Protocol):
     def neighbours(self, candidate: Any, rng: np.random.Generator) -> list[Any]:
         """Those that resemble it most, in random order."""
 
+    def pool(self, rng: np.random.Generator) -> list[Any]:
+        """All of them, each network once; or up to `POOL` random ones."""
+
+    def encode(self, candidate: Any) -> Sequence[int]:
+        """Its integers: the number of those in which two candidates differ is their distance."""
+
     def to_id(self, candidate: Any) -> str:
         """Its architecture's id."""
 
@@ -39,8 +47,8 @@ class Candidates(Protocol):
 class OfSpace:
     """Every architecture of a space.
 
-    A space that can enumerate the architectures one edit away has a member `neighbours(architecture)`; of any other
-    one, distinct mutations are sampled.
+    What a space may have, see `gennas.spaces.Space`, is used; else distinct mutations are sampled for neighbours, and
+    distinct draws for the pool.
     """
 
     def __init__(self, space: Space) -> None:
@@ -62,16 +70,35 @@ class OfSpace:
                 break
         return list(sampled.values())
 
+    def pool(self, rng: np.random.Generator) -> list[Any]:
+        """All architectures of a space that lists them; or up to `POOL` random draws."""
+        canonical = getattr(self.space, "canonical", lambda architecture: architecture)
+        if hasattr(self.space, "all_architectures"):
+            return list(dict.fromkeys(map(canonical, self.space.all_architectures())))
+        drawn: dict[str, Any] = {}
+        for _ in range(PATIENCE * POOL):
+            architecture = canonical(self.draw(rng))
+            drawn.setdefault(self.to_id(architecture), architecture)
+            if len(drawn) == POOL:
+                break
+        return list(drawn.values())
+
+    def encode(self, candidate: Any) -> Sequence[int]:
+        """Its encoding in the space."""
+        return self.space.encode(candidate)
+
 
 class OfTable:
     """The rows of a table of architectures: `encodings` (N, features), integers, and their ids.
 
     Two candidates, which are row indices, are as far apart as they differ in many features (the Hamming distance).
+    `networks` are equal for rows that are the same network; by default no two are.
     """
 
-    def __init__(self, encodings: np.ndarray, ids: Sequence[str]) -> None:
+    def __init__(self, encodings: np.ndarray, ids: Sequence[str], networks: Sequence[Hashable] = ()) -> None:
         self.encodings = encodings
         self.ids = ids
+        self.networks = networks or ids
 
     def draw(self, rng: np.random.Generator) -> int:
         """Any row."""
@@ -91,6 +118,18 @@ class OfTable:
     def neighbours(self, candidate: int, rng: np.random.Generator) -> list[int]:
         """The nearest rows, in random order."""
         found: list[int] = rng.permutation(self._nearest(candidate, rng)).tolist()
+        return found
+
+    def pool(self, rng: np.random.Generator) -> list[int]:
+        """The first row of each network."""
+        first: dict[Hashable, int] = {}
+        for row, network in enumerate(self.networks):
+            first.setdefault(network, row)
+        return list(first.values())
+
+    def encode(self, candidate: int) -> Sequence[int]:
+        """The encoding of a row."""
+        found: list[int] = self.encodings[candidate].tolist()
         return found
 
     def to_id(self, candidate: int) -> str:

@@ -15,12 +15,15 @@ def ask_tell(
 ) -> Iterator[tuple[Candidate, Scores, Candidate]]:
     """Yield (candidate, scores, best candidate so far) for each evaluation; `batch` of them are scored together.
 
-    The best has the highest first score, the first of equals; further objectives decide between equal ones.
+    It ends early when the searcher has nothing left to ask for. The best has the highest first score, the first of
+    equals; further objectives decide between equal ones.
     """
     best: tuple[Scores, Candidate] | None = None
     done = 0
     while done < evaluations:
         candidates = searcher.ask(min(batch, evaluations - done))
+        if not candidates:
+            return
         scores = score(candidates)
         searcher.tell(candidates, scores)
         done += len(candidates)

@@ -127,6 +127,7 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
     for name, search in section["searches"].items():
         key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
         yield from scorer_problems(params[space], key, search)
+        yield from prior_problems(params[space], key, search)
         if len(scorers.names(search.get("by", []))) > 1 and declared["objectives"] != "several":
             yield f"{key}.by: {search['kind']} has one objective; name one scorer"
         yield from halving_problems(params, space, key, search)
@@ -145,6 +146,13 @@ def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
             yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
     if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):
         yield f"{key}.protocol: nothing that `by` names takes another protocol; remove it"
+
+
+def prior_problems(section: Params, key: str, search: Params) -> Iterator[str]:
+    """A prior that is no proxy or aggregate."""
+    known = [*section["train_proxy"]["proxies"], *section["aggregate"]]
+    if (prior := search.get("prior", known[0])) not in known:
+        yield f"{key}.prior: {prior!r} is no proxy or aggregate (known: {', '.join(known)})"
 
 
 def halving_problems(params: Params, space: str, key: str, search: Params) -> Iterator[str]:

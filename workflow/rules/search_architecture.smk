@@ -1,7 +1,8 @@
 """The best architecture, as a proxy, an aggregate or the benchmark sees it, by several searches side by side.
 
-Reads:  what its searches read, each only what `by` and `candidates` ask for: images.parquet, the proxies' tasks,
-        benchmark.parquet, scores.parquet and the labelled architectures' scores; benchmark.parquet to judge the answers
+Reads:  what its searches read, each only what `by`, `candidates` and `prior` ask for: images.parquet, the proxies'
+        tasks, benchmark.parquet, scores.parquet, aggregates.parquet and the labelled architectures' scores;
+        benchmark.parquet to judge the answers
 Writes: searches/<search>/seed-<k>.parquet, then search/trajectory.parquet, plots/regret.csv
 Steps:  one job per run of a search, so that another search or seed computes nothing else again
 
@@ -14,6 +15,7 @@ rule search_architecture_unit:
         benchmark=needed("benchmark", rules.download.output.benchmark, by_search, searched),
         images=needed("images", rules.download.output.images, by_search),
         scores=needed("scores", rules.train_proxy.output.scores_table, by_search),
+        prior=prior_scores,
         labelled=scoring_labelled(by_search),
         tasks=scoring_tasks(by_search),
     output:
@@ -31,7 +33,7 @@ rule search_architecture_unit:
         runtime=growing(1440),
         gpu=search_needs_gpu,
     params:
-        files=files("benchmark", "images", "scores", "labelled", "steps"),
+        files=files("benchmark", "images", "scores", "labelled", "prior", "steps"),
         values=values(
             space=wildcard("space"),
             name=wildcard("search"),
@@ -63,6 +65,7 @@ rule search_architecture:
         architectures=rules.sample.output.architectures,
         images=rules.download.output.images,
         scores=rules.train_proxy.output.scores_table,
+        aggregates=rules.aggregate.output.aggregates,
         benchmark=rules.download.output.benchmark,
         units=search_units,
     output:

@@ -20,8 +20,14 @@ class Vertex(NamedTuple):
 class Space(Protocol):
     """What the library asks of a search space.
 
-    One whose networks can be trained as one (`gennas.spaces.common.packing`) says `PACKABLE = True`, too; one with a
-    module `supernet` beside it has a network of all architectures (`gennas.spaces.load_supernet`).
+    Some have more, which searches look for:
+
+    - `PACKABLE = True`: its networks can be trained as one (`gennas.spaces.common.packing`);
+    - a module `supernet` beside it: a network of all architectures (`gennas.spaces.load_supernet`);
+    - `neighbours(architecture)`: every architecture one edit away;
+    - `all_architectures()`: every architecture, of a space that is small enough to be listed;
+    - `canonical(architecture)`: of all architectures that are the same network, one; those of a space without it are
+      all different.
     """
 
     @property

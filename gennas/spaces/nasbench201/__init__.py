@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gennas.spaces.nasbench201.canonical import canonical as canonical
 from gennas.spaces.nasbench201.cell import Architecture as Architecture
 from gennas.spaces.nasbench201.cell import all_architectures as all_architectures
 from gennas.spaces.nasbench201.cell import encode as encode

@@ -10,10 +10,10 @@ import pytest
 from gennas.searches import ageing_evolution, candidates, local_search, pareto, random_search
 from gennas.searches.ageing_evolution import AgeingEvolution
 from gennas.searches.base import SearchContext
-from gennas.searches.candidates import NEIGHBOURS, OfSpace, OfTable
+from gennas.searches.candidates import NEIGHBOURS, POOL, OfSpace, OfTable
 from gennas.searches.driver import ask_tell
 from gennas.searches.halving import Halving
-from gennas.spaces import nasbench201
+from gennas.spaces import nasbench101, nasbench201
 
 #: Searches that score architectures, with options; a new one adds a line.
 SEARCHES = {
@@ -120,6 +120,11 @@ def test_a_batch_is_told_before_the_next_is_asked_for():
     asks = [entry[1] for entry in searcher.log if entry[0] == "ask"]
     assert asks == [2, 2, 2]
     assert searcher.log[1] == ("tell", [3, 1], [(3.0,), (1.0,)])
+
+
+def test_a_searcher_with_nothing_left_ends():
+    steps = list(ask_tell(Script([[3, 1], []]), lambda batch: [(float(one),) for one in batch], 5, 2))
+    assert [step[0] for step in steps] == [3, 1]
 
 
 # --- ageing evolution --------------------------------------------------------------------------
@@ -259,6 +264,42 @@ def test_a_neighbour_is_never_the_row_itself_even_among_equal_encodings():
 def test_equally_near_rows_are_equally_likely():
     table, rng = OfTable(np.eye(4 * NEIGHBOURS), []), np.random.default_rng(0)
     assert {table.mutate(0, rng) for _ in range(2000)} == set(range(1, 4 * NEIGHBOURS))
+
+
+# --- the pool of candidates --------------------------------------------------------------------
+
+
+def test_the_pool_of_a_space_has_each_network_once():
+    found = OfSpace(nasbench201)
+    pool = found.pool(np.random.default_rng(0))
+    assert len(pool) == len({*pool}) == 5425
+    assert {nasbench201.canonical(cell) for cell in nasbench201.all_architectures()[::50]} <= {*pool}
+    assert found.encode(pool[7]) == nasbench201.encode(pool[7])
+
+
+def test_the_pool_of_a_space_that_is_not_listed_is_drawn():
+    found = OfSpace(nasbench101)
+    pool = found.pool(np.random.default_rng(0))
+    assert len(pool) == len({*pool}) == POOL
+    assert pool[:50] == found.pool(np.random.default_rng(0))[:50] != found.pool(np.random.default_rng(1))[:50]
+
+
+def test_the_pool_of_a_small_space_is_all_of_it():
+    class Bits:
+        """Three bits, drawn."""
+
+        def random_architecture(self, rng):
+            return tuple(rng.integers(2, size=3).tolist())
+
+        mutate, to_id = random_architecture, staticmethod(str)
+
+    assert len(OfSpace(Bits()).pool(np.random.default_rng(0))) == 8
+
+
+def test_the_pool_of_a_table_has_the_first_row_of_each_network():
+    table = OfTable(np.eye(4, dtype=np.int8), ["a", "b", "c", "d"], [0, 1, 0, 2])
+    assert table.pool(np.random.default_rng(0)) == [0, 1, 3] and list(table.encode(1)) == [0, 1, 0, 0]
+    assert OfTable(np.eye(4), ["a", "b", "c", "d"]).pool(np.random.default_rng(0)) == [0, 1, 2, 3]
 
 
 # --- successive halving ------------------------------------------------------------------------
