@@ -314,9 +314,9 @@ def load_benchmark(space: str, *sources: str) -> Benchmark:
     those of all spaces.
 
     >>> import gennas
-    >>> gennas.load_benchmark("nasbench201", "nasbench102")
+    >>> gennas.load_benchmark("nasbench101", "nasbench102")
     Traceback (most recent call last):
-    gennas.errors.InputError: there is no source 'nasbench102' of nasbench201; known: analog_nasbench, nasbench201
+    gennas.errors.InputError: there is no source 'nasbench102' of nasbench101; known: gennas_nasbench101, nasbench101
     """
     return benchmarks.load(space, sources)
 

@@ -3,12 +3,12 @@
 Each run of each search is a unit, a job of its own. The candidates are those of the space, or only those that the
 benchmark trained (`candidates`), where a mutation is a step to one that resembles its parent. Unless `by` names it, no
 search sees the ground truth: the benchmark says afterwards, when the units are gathered, how good each answer is: its
-target, its rank, its regret against the optimum.
+target (or the column that the search asked for), its rank, its regret against the optimum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,14 @@ Row = dict[str, Any]
 JUDGED = ("best_value", "best_rank", "regret")
 
 
-def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], target: str) -> Candidates:
-    """The architectures of the `space`, or those of which the `benchmark` knows the target."""
+def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], columns: Iterable[str]) -> Candidates:
+    """The architectures of the `space`, or those of which the `benchmark` knows all of some columns."""
     if candidates == "space":
         return OfSpace(spaces.load(space))
     table = artifacts.read_parquet(benchmark[0], artifacts.BENCHMARK)
-    artifacts.target(table, target, benchmark[0])
-    table = table.filter(pc.is_valid(table[target]))
+    for column in columns:
+        artifacts.target(table, column, benchmark[0])
+        table = table.filter(pc.is_valid(table[column]))
     if len(table) < 2:
         raise InputError("params.yaml: search_architecture.candidates: a table of one architecture; search the space")
     ids = table["architecture"].to_pylist()
@@ -110,7 +111,8 @@ def unit(
     protocol: dict[str, Any], target: str, seed: int, repetition: int, workers: int = 1,
 ) -> None:  # fmt: skip
     """One run of one search: its steps."""
-    found = find_candidates(candidates, space, benchmark, target)
+    asked = [given["benchmark"] for given in objectives if "benchmark" in given]
+    found = find_candidates(candidates, space, benchmark, dict.fromkeys([target, *asked]))
     sources = Sources(space, seed, target, benchmark, images, scores, labelled)
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
@@ -123,11 +125,17 @@ def unit(
     artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)
 
 
-def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, target: str) -> None:
-    """The steps of all runs, and how good each answer really is."""
-    truth = read_ground_truth(benchmark, target)
+def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, judges: dict[str, str]) -> None:
+    """The steps of all runs, and how good each answer really is by the column that judges its search."""
+    truths = {column: read_ground_truth(benchmark, column) for column in set(judges.values())}
     steps = artifacts.read_tables(units, artifacts.STEPS)
-    rows = [{**row, **dict(zip(JUDGED, truth.of(row["best_architecture"]), strict=True))} for row in steps.to_pylist()]
+
+    def judged(row: Row) -> Row:
+        column = judges[row["search"]]
+        found = truths[column].of(row["best_architecture"])
+        return {**row, "target": column, **dict(zip(JUDGED, found, strict=True))}
+
+    rows = [judged(row) for row in steps.to_pylist()]
     artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.made_with(steps))
     artifacts.write_text(regret_csv(rows), regret)
 

@@ -99,6 +99,13 @@ def search_target(wildcards):
     return PARAMS[wildcards.space]["target"] if "benchmark" in read else ""
 
 
+def judges(wildcards):
+    """The column of the benchmark that judges each search's answers."""
+    own = PARAMS[wildcards.space]
+    searches = own["search_architecture"]["searches"]
+    return {name: scorers.judge(own, one.get("by", [])) for name, one in searches.items()}
+
+
 def search_needs_gpu(wildcards):
     """Whether a search has work for a GPU."""
     scoring = scorers.proxies(PARAMS[wildcards.space], by_search(wildcards))

@@ -51,6 +51,14 @@ class Found:
     tasks: dict[str, Any]
     images: np.ndarray
     ground_truth: GroundTruth
+    units: dict[str, str]  # of each column of the benchmark that judges searches
+
+
+def read_units(benchmark: Path, trajectory: Rows) -> dict[str, str]:
+    """The unit of each column that judges searches, in the order of these."""
+    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)
+    judges = dict.fromkeys(row["target"] for row in trajectory)
+    return {column: artifacts.target(table, column, benchmark).unit for column in judges}
 
 
 def read_rows(path: Path, schema: pa.Schema) -> Rows:
@@ -76,7 +84,7 @@ def draw(found: Found, headline: Rows, seed: int) -> dict[str, str]:
         "convergence": figures.convergence(found.convergence, styles),
         "signals": figures.signals(found.tasks, found.images, derive_seed(seed, "report")),
         "task_search": figures.task_search(found.trials),
-        "search": figures.search(found.trajectory, found.ground_truth.target.unit),
+        "search": figures.search(found.trajectory, found.units),
         "retrain": figures.retrain(found.history),
     }
 
@@ -121,6 +129,7 @@ def report(
 ) -> None:  # fmt: skip
     """Draw the figures, `pictures` by their names, and the page; `section` is the space's of params.yaml."""
     scored = scores.read(score_tables)
+    steps = read_rows(trajectory, artifacts.TRAJECTORY)
     every_task = {path.stem: load_task(path) for path in tasks} | {"the searched task": load_task(best_task)}
     found = Found(
         scored,
@@ -130,12 +139,13 @@ def report(
         read_rows(proxy_correlation, artifacts.PROXY_CORRELATION),
         read_rows(convergence, artifacts.CONVERGENCE),
         read_rows(trials, artifacts.TRIALS),
-        read_rows(trajectory, artifacts.TRAJECTORY),
+        steps,
         read_rows(finals, artifacts.FINALS),
         read_rows(history, artifacts.HISTORY),
         every_task,
         read_images(images),
         read_ground_truth(benchmark, section["target"]),
+        read_units(benchmark, steps),
     )
     headline = tables.headline(found.correlation, found.scores, found.timed.to_pylist(), section)
     drawn = draw(found, headline, seed)

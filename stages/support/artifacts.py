@@ -134,9 +134,10 @@ STEPS = _schema("steps of one run of a search", **_STEP)
 TRAJECTORY = _schema(
     "trajectory",
     **_STEP,
-    best_value=(pa.float64(), "the answer's true value of the target"),
+    target=(pa.string(), "column of the benchmark that judges the answer"),
+    best_value=(pa.float64(), "the answer's true value of that"),
     best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
-    regret=(pa.float64(), "how far that is from the benchmark's best value, in the target's unit"),
+    regret=(pa.float64(), "how far that is from the benchmark's best value, in its unit"),
 )
 FINALS = _schema(
     "finals",

@@ -103,6 +103,12 @@ def read_reference(
     return replace(every, labels=Labels(every.ranks(known), np.array([quality[architecture] for architecture in ids])))
 
 
+def read_known(sample: Sequence[Path], member: str) -> dict[str, Score]:
+    """Repetition 0 of a proxy's scores of the evaluated sample, which need not be computed again."""
+    architectures, values = tables.of_members(tables.read(sample), [member], repetition=0)
+    return dict(zip(architectures, map(Score, values[:, 0].tolist()), strict=True))
+
+
 def by_aggregate(kind: str, members: Sequence[Objective], reference: Reference) -> Objective:
     """An aggregate's combination of its members' ranks among the reference."""
     combine = catalogue.load_module("aggregates", kind).combine
@@ -144,7 +150,7 @@ class Sources:
 
     @cached_property
     def quality(self) -> Mapping[str, float]:
-        """The ground truth, higher being better."""
+        """The target, higher being better: what aggregates learn from."""
         return read_quality(self.benchmark[0], self.target)
 
     @cached_property
@@ -163,13 +169,16 @@ class Sources:
     ) -> Objective:
         """The objective of a specification of `stages.support.scorers`."""
         if "benchmark" in given:
-            return by_benchmark(self.quality)
+            return by_benchmark(read_quality(self.benchmark[0], given["benchmark"]))
         if "proxy" in given:
             return by_proxy(workers, self.scorer(given["proxy"], repetition), halving)
         members = given["members"]
         quality, labelled = (self.quality, self.labelled) if given["labels"] else ({}, [])
         reference = read_reference(list(members), self.sample, labelled, quality)
         each = [by_proxy(workers, self.scorer(member, repetition)) for member in members.values()]
+        if repetition == 0:
+            for member, objective in zip(members, each, strict=True):
+                objective.known |= read_known(self.sample, member)
         return by_aggregate(given["aggregate"], each, reference)
 
 

@@ -36,11 +36,23 @@ def names(by: str | Sequence[str]) -> list[str]:
     return [by] if isinstance(by, str) else list(by)
 
 
+def column(section: Section, name: str) -> str | None:
+    """The column of the benchmark that a name stands for: `benchmark` for the target, `benchmark.<column>` for any."""
+    first, _, other = name.partition(".")
+    return (other or str(section["target"])) if first == BENCHMARK else None
+
+
+def judge(section: Section, by: str | Sequence[str]) -> str:
+    """The column of the benchmark that judges a search's answers: what it asks for first, or the target."""
+    first = next(iter(names(by)), BENCHMARK)
+    return column(section, first) or str(section["target"])
+
+
 def proxies(section: Section, by: str | Sequence[str]) -> list[str]:
     """The proxies that take part in scoring: those named, and the members of aggregates that are."""
     found: dict[str, None] = {}
     for name in names(by):
-        if name != BENCHMARK:
+        if column(section, name) is None:
             found |= dict.fromkeys(section["aggregate"][name]["members"] if name in section["aggregate"] else [name])
     return list(found)
 
@@ -53,7 +65,8 @@ def aggregates(section: Section, by: str | Sequence[str]) -> list[Mapping[str, A
 def needs(section: Section, by: str | Sequence[str]) -> set[str]:
     """What a job reads that scores by those named: `benchmark`, `images`, `scores` of the evaluated sample."""
     own = aggregates(section, by)
-    read = {"benchmark"} if BENCHMARK in names(by) or any(map(learns_labels, own)) else set()
+    asks = any(column(section, name) for name in names(by)) or any(map(learns_labels, own))
+    read = {"benchmark"} if asks else set()
     return read | ({"images"} if proxies(section, by) else set()) | ({"scores"} if own else set())
 
 
@@ -79,8 +92,8 @@ def specifications(
         return {**values, "task": task_file(task)} if task else values
 
     for name in names(by):
-        if name == BENCHMARK:
-            yield {"benchmark": section["target"]}
+        if asked := column(section, name):
+            yield {"benchmark": asked}
         elif aggregate := section["aggregate"].get(name):
             members = {member: given(member) for member in aggregate["members"]}
             yield {"aggregate": aggregate["kind"], "labels": learns_labels(aggregate), "members": members}

@@ -145,7 +145,7 @@ def step_row(name: str, search: dict[str, Any], seed: int, evaluation: int) -> d
         "search": name, "kind": search["kind"], "seed": seed, "evaluation": evaluation, "architecture": FOUND,
         "scores": [-1.0] * len(search.get("by", "x")) if isinstance(search.get("by"), list) else [-1.0],
         "queries": queries, "best_architecture": FOUND, "best_value": 94.0, "best_rank": 1,
-        "regret": 5.0 - evaluation,
+        "regret": 5.0 - evaluation, "target": TARGET,
     }  # fmt: skip
     return {column: values[column] for column in artifacts.TRAJECTORY.names}
 

@@ -116,6 +116,26 @@ def test_an_aggregate_ranks_a_member_of_the_sample_as_the_stage_does(tmp_path):
     assert by_aggregate("log_rank", each, reference)(ids) == pytest.approx(stage)
 
 
+def test_an_aggregate_computes_nothing_of_the_sample_again(tmp_path):
+    """Repetition 0 of its members is in the table; of another repetition, nothing is."""
+    values = {"kind": "parameters", "seeds": 1}
+    given = {"aggregate": "log_rank", "labels": False, "members": {"m0": values, "m1": values}}
+    rows = [
+        artifacts.row(artifacts.SCORES, name, 0, i, cell, float(i), "ok", [])
+        for name in ("m0", "m1")
+        for i, cell in enumerate(CELLS[:9])
+    ]
+    path, images = tmp_path / "scores.parquet", tmp_path / "images.parquet"
+    artifacts.write_rows(rows, artifacts.SCORES, path)
+    artifacts.write_parquet(download.image_pool("noise", rng(0)), artifacts.IMAGES, images)
+    sources = objectives.Sources("nasbench201", 0, TARGET, [], [images], [path], [])
+    workers = Curves()
+    known = sources.make(given, workers)(CELLS[:9])
+    assert workers.asked == [] and known == sorted(known) and len({*known}) == 9
+    with pytest.raises(ValueError):  # the stand-in knows numbers only
+        sources.make(given, workers, repetition=1)(CELLS[:9])
+
+
 def test_a_search_by_a_fit_ranks_among_the_labelled_too(tmp_path):
     labelled, ids = SAMPLE[:12], [f"l{i}" for i in range(12)]
 
@@ -190,12 +210,12 @@ def benchmark(tmp_path):
     return path
 
 
-def oracle(path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_search", **options):
+def oracle(path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_search", objectives=None, **options):
     """A unit of a search by the benchmark; returns its rows."""
     search_architecture.unit(
-        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[], space="nasbench201", name="oracle",
-        search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
-        objectives=[{"benchmark": TARGET}], protocol={}, target=TARGET, seed=seed, repetition=repetition,
+        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[], prior=[], space="nasbench201",
+        name="oracle", search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
+        objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, seed=seed, repetition=repetition,
     )  # fmt: skip
     return artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
 
@@ -215,7 +235,7 @@ def test_gathering_judges_each_answer(tmp_path, benchmark):
     units = [tmp_path / f"{seed}.parquet" for seed in (0, 1)]
     steps = [row for seed, unit in enumerate(units) for row in oracle(unit, benchmark, seed)]
     trajectory, regret = tmp_path / "trajectory.parquet", tmp_path / "regret.csv"
-    search_architecture.gather(units, benchmark, trajectory, regret, TARGET)
+    search_architecture.gather(units, benchmark, trajectory, regret, {"oracle": TARGET})
     rows = artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()
     assert [{key: row[key] for key in steps[0]} for row in rows] == steps
     for row in rows:
@@ -228,12 +248,32 @@ def test_gathering_judges_each_answer(tmp_path, benchmark):
     assert lines[1:] == [f"oracle,{step},{mean:.4f}" for step, mean in enumerate(means, start=1)]
 
 
+def test_a_search_is_judged_by_the_column_that_it_asks_for(tmp_path, benchmark):
+    """Here another one than the target, in which the first cell is the best."""
+    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)
+    other = pa.array(np.arange(len(CELLS), 0, -1, dtype=float))
+    table = table.append_column(artifacts.target_field("other_accuracy_percent", ACCURACY), other)
+    artifacts.write_parquet(table, artifacts.BENCHMARK, benchmark)
+    unit, trajectory = tmp_path / "unit.parquet", tmp_path / "trajectory.parquet"
+    (given,) = scorers.specifications(SECTION, "benchmark.other_accuracy_percent", PROTOCOLS, str)
+    oracle(unit, benchmark, evaluations=30, objectives=[given])
+    judges = {"oracle": scorers.judge(SECTION, "benchmark.other_accuracy_percent")}
+    search_architecture.gather([unit], benchmark, trajectory, tmp_path / "regret.csv", judges)
+    last = artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()[-1]
+    assert (
+        last["target"] == "other_accuracy_percent" and last["best_rank"] == CELLS.index(last["best_architecture"]) + 1
+    )
+    assert last["best_value"] == len(CELLS) - CELLS.index(last["best_architecture"])
+    assert scorers.judge(SECTION, "gennas") == scorers.judge(SECTION, ["benchmark", "gennas"]) == TARGET
+
+
 def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
     """By the ground truth, and by a proxy that its workers compute."""
     images, path = tmp_path / "images.parquet", tmp_path / "unit.parquet"
     artifacts.write_parquet(download.image_pool("noise", rng(0)), artifacts.IMAGES, images)
     search_architecture.unit(
-        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], space="nasbench201", name="front",
+        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], prior=[], space="nasbench201",
+        name="front",
         search={"kind": "ageing_evolution", "evaluations": 6, "batch": 3, "population": 3, "tournament": 2},
         candidates="benchmark", objectives=[{"benchmark": TARGET}, {"proxy": {"kind": "parameters", "seeds": 1}}],
         protocol={}, target=TARGET, seed=1, repetition=0,
@@ -311,7 +351,7 @@ def test_best_json_has_the_answer_of_the_first_search_and_of_the_others(tmp_path
     steps = oracle(tmp_path / "oracle.parquet", benchmark)
     units = [tmp_path / "oracle.parquet"]
     trajectory = tmp_path / "trajectory.parquet"
-    search_architecture.gather(units, benchmark, trajectory, tmp_path / "regret.csv", TARGET)
+    search_architecture.gather(units, benchmark, trajectory, tmp_path / "regret.csv", {"oracle": TARGET})
     finals.unit(
         steps=units, finals=tmp_path / "finals.parquet", benchmark=[benchmark], images=[], scores=[], labelled=[],
         space="nasbench201", name="oracle", objectives=[{"benchmark": TARGET}], finalists=2, repetitions=2,

@@ -85,9 +85,10 @@ rule search_architecture:
         gpu=0,
     params:
         files=files("units", "benchmark", "trajectory", "regret"),
-        values=values(target=of("target")),
+        values=values(judges=judges),
         section=values(
             search_architecture=of("search_architecture"),
+            target=of("target"),
             aggregate=of("aggregate"),
             train_proxy=of("train_proxy"),
             label=of("sample", "label"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from stages.report.figures.style import (
@@ -16,6 +19,9 @@ from stages.report.figures.style import (
     to_svg,
     with_unit,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @styled
@@ -37,29 +43,43 @@ def task_search(trials: Rows) -> str:
 
 
 def regrets(trajectory: Rows, search: str) -> np.ndarray:
-    """Regret by seed and evaluation, (seeds, evaluations)."""
+    """Regret by seed and evaluation, (seeds, evaluations); a run that ended early keeps its last one."""
     by_seed: dict[int, list[float]] = {}
     for row in trajectory:
         if row["search"] == search:
             by_seed.setdefault(row["seed"], []).append(row["regret"])
-    return np.array(list(by_seed.values()))
+    longest = max(map(len, by_seed.values()))
+    return np.array([own + [own[-1]] * (longest - len(own)) for own in by_seed.values()])
 
 
 @styled
-def search(trajectory: Rows, unit: str) -> str:
-    """Regret against evaluations: each search's mean over seeds, and its range (`TRAJECTORY`)."""
+def search(trajectory: Rows, units: Mapping[str, str]) -> str:
+    """Regret against evaluations: each search's mean over seeds, and its range (`TRAJECTORY`).
+
+    One panel for each column of the benchmark that judges some searches; `units` are theirs.
+    """
     figure = canvas(3.2)
-    axis = figure.add_subplot(xlabel="architectures evaluated", ylabel=with_unit("regret", unit))
-    for name, style in proxy_styles(row["search"] for row in trajectory).items():
-        regret = regrets(trajectory, name)
-        evaluations = np.arange(1, regret.shape[1] + 1)
-        axis.plot(evaluations, regret.mean(0), label=name, **style)
-        axis.fill_between(evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0)
-    axis.set_yscale("symlog", linthresh=0.1)  # logarithmic, but with a zero: the optimum
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.set_ylim(bottom=0)
+    panels = figure.subplots(1, len(units), squeeze=False)[0]
+    styles = proxy_styles(row["search"] for row in trajectory)
+    for axis, (target, unit) in zip(panels, units.items(), strict=True):
+        own = [row for row in trajectory if row["target"] == target]
+        axis.set(xlabel="architectures evaluated", ylabel=with_unit("regret", unit))
+        if len(units) > 1:
+            axis.set_title(target.replace("_", " "), fontsize="small")
+        for name in dict.fromkeys(row["search"] for row in own):
+            _draw_regrets(axis, name, regrets(own, name), styles[name])
+        axis.set_yscale("symlog", linthresh=0.1)  # logarithmic, but with a zero: the optimum
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=3)
     return to_svg(figure)
+
+
+def _draw_regrets(axis: Axes, name: str, regret: np.ndarray, style: Mapping[str, Any]) -> None:
+    """A search's mean over its runs, and their range."""
+    evaluations = np.arange(1, regret.shape[1] + 1)
+    axis.plot(evaluations, regret.mean(0), label=name, **style)
+    axis.fill_between(evaluations, regret.min(0), regret.max(0), color=style["color"], alpha=0.2, linewidth=0)
 
 
 @styled
