@@ -23,7 +23,7 @@ from gennas import spaces
 from gennas.files.documents import read_json
 from gennas.regression.genes import load_task
 from gennas.seeds import derive_seed
-from stages.report import costs, figures, tables
+from stages.report import costs, figures, progress, tables
 from stages.report.figures.style import Rows
 from stages.support import artifacts, scores
 from stages.support.command import run
@@ -51,14 +51,7 @@ class Found:
     tasks: dict[str, Any]
     images: np.ndarray
     ground_truth: GroundTruth
-    units: dict[str, str]  # of each column of the benchmark that judges searches
-
-
-def read_units(benchmark: Path, trajectory: Rows) -> dict[str, str]:
-    """The unit of each column that judges searches, in the order of these."""
-    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)
-    judges = dict.fromkeys(row["target"] for row in trajectory)
-    return {column: artifacts.target(table, column, benchmark).unit for column in judges}
+    truths: dict[str, GroundTruth]  # of each column that judges or reports searches
 
 
 def read_rows(path: Path, schema: pa.Schema) -> Rows:
@@ -84,7 +77,7 @@ def draw(found: Found, headline: Rows, seed: int) -> dict[str, str]:
         "convergence": figures.convergence(found.convergence, styles),
         "signals": figures.signals(found.tasks, found.images, derive_seed(seed, "report")),
         "task_search": figures.task_search(found.trials),
-        "search": figures.search(found.trajectory, found.units),
+        "search": figures.search(found.trajectory, found.truths),
         "retrain": figures.retrain(found.history),
     }
 
@@ -145,7 +138,7 @@ def report(
         every_task,
         read_images(images),
         read_ground_truth(benchmark, section["target"]),
-        read_units(benchmark, steps),
+        progress.read_truths(benchmark, steps),
     )
     headline = tables.headline(found.correlation, found.scores, found.timed.to_pylist(), section)
     drawn = draw(found, headline, seed)
@@ -191,6 +184,7 @@ def page_values(found: Found, headline: Rows, section: dict[str, Any], protocols
         "timed": found.timed.to_pylist()[0] | made_with(found.timed, "processor", "torch", "device"),
         "panels": figures.PANELS,
         "searches": tables.searches(found.trajectory, section),
+        "progress": progress.table(progress.of_searches(found.trajectory, found.truths)),
         "finals": section["finals"],
         "finalists": tables.finalists(found.finals, found.ground_truth, FINALISTS),
         "first_ids": FIRST_IDS,

@@ -15,7 +15,7 @@ from typing import Any
 
 from gennas.errors import InputError
 from gennas.files.documents import read_json
-from stages.report import costs, tables
+from stages.report import costs, progress, tables
 from stages.support import artifacts
 from stages.support import params as study_params
 
@@ -151,6 +151,14 @@ def search_rows(folder: Path, space: str, section: dict[str, Any]) -> Iterable[l
         yield [space, row["name"], row["by"] or "-", evaluated, str(row["queries"]), number(row["regret"], 2), ranks]
 
 
+def progress_table(folder: Path, space: str) -> tuple[list[str], list[list[str]]]:
+    """How fast the searches got where."""
+    results = folder / "results" / space
+    trajectory = artifacts.read_parquet(results / "search" / "trajectory.parquet", artifacts.TRAJECTORY).to_pylist()
+    truths = progress.read_truths(results / "benchmark.parquet", trajectory)
+    return progress.table(progress.of_searches(trajectory, truths))
+
+
 def answer_row(folder: Path, space: str) -> list[str]:
     """What the search found."""
     best = read_json(folder / "results" / space / "search" / "best.json", schema=artifacts.BEST)
@@ -171,6 +179,8 @@ def markdown(folder: Path, sections: Sections) -> str:
         markdown_table(columns, ranked)
         + "\n"
         + markdown_table(("space", "search", "scored by", "evaluated", "queries", "regret", "ranks"), searched)
+        + "\n"
+        + "\n".join(markdown_table(*progress_table(folder, space)) for space in sections)
         + "\n"
         + markdown_table(("space", "found", "its value", "regret", "evaluations", "retrained"), found)
     )

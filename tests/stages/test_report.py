@@ -441,6 +441,15 @@ def test_search_figure_keeps_seeds_apart() -> None:
     assert searches.regrets(search_rows(), "random").tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
 
 
+def test_search_figure_has_a_panel_for_each_column_that_judges() -> None:
+    other = "other_accuracy_percent"
+    rows = [row | {"target": other if row["search"] == "random" else TARGET} for row in search_rows()]
+    truth = GroundTruth({FOUND: 94.0}, ACCURACY)
+    one = figures.search(search_rows(), {TARGET: truth})
+    both = figures.search(rows, {TARGET: truth, other: truth})
+    assert both.count("regret") > one.count("regret") and "other accuracy" in both
+
+
 def test_a_failed_training_has_no_place_on_the_axis_of_truth() -> None:
     rows, styles = score_rows(), figures.proxy_styles(PROXIES)
     values = {architecture: 4.0 + i for i, architecture in enumerate(EVALUATED)} | {EVALUATED[0]: np.inf}

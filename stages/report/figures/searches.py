@@ -23,6 +23,8 @@ from stages.report.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from stages.support.ground_truth import GroundTruth
+
 
 @styled
 def task_search(trials: Rows) -> str:
@@ -53,18 +55,19 @@ def regrets(trajectory: Rows, search: str) -> np.ndarray:
 
 
 @styled
-def search(trajectory: Rows, units: Mapping[str, str]) -> str:
+def search(trajectory: Rows, truths: Mapping[str, GroundTruth]) -> str:
     """Regret against evaluations: each search's mean over seeds, and its range (`TRAJECTORY`).
 
-    One panel for each column of the benchmark that judges some searches; `units` are theirs.
+    One panel for each column of the benchmark that judges some searches; `truths` are those of the columns.
     """
     figure = canvas(3.2)
-    panels = figure.subplots(1, len(units), squeeze=False)[0]
+    judges = list(dict.fromkeys(row["target"] for row in trajectory))
+    panels = figure.subplots(1, len(judges), squeeze=False)[0]
     styles = proxy_styles(row["search"] for row in trajectory)
-    for axis, (target, unit) in zip(panels, units.items(), strict=True):
+    for axis, target in zip(panels, judges, strict=True):
         own = [row for row in trajectory if row["target"] == target]
-        axis.set(xlabel="architectures evaluated", ylabel=with_unit("regret", unit))
-        if len(units) > 1:
+        axis.set(xlabel="architectures evaluated", ylabel=with_unit("regret", truths[target].target.unit))
+        if len(judges) > 1:
             axis.set_title(target.replace("_", " "), fontsize="small")
         for name in dict.fromkeys(row["search"] for row in own):
             _draw_regrets(axis, name, regrets(own, name), styles[name])
