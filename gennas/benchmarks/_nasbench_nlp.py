@@ -16,7 +16,7 @@ from gennas.errors import InputError
 from gennas.files.documents import parse_json
 from gennas.files.fetch import check_packing
 from gennas.files.values import count, text, up_to
-from gennas.spaces.nasbench_nlp.canonical import Cell, canonical, h
+from gennas.spaces.nasbench_nlp.canonical_form import Cell, canonical, h
 from gennas.targets import LOG_PERPLEXITY, Target
 
 RELEASE = "https://raw.githubusercontent.com/fmsnew/nas-bench-nlp-release/a6d90a3b19e3966b1d009c0970b3761aa46707d1/"

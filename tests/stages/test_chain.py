@@ -128,10 +128,11 @@ class Chain:
         for name, search in SEARCHES.items():
             self.run(
                 search_architecture.unit, name=name, search=search, candidates="benchmark", protocol={}, repetition=0,
-                labelled=[], objectives=self.objectives(search["by"]), steps=f"{name}.parquet",
+                labelled=[], prior=[], objectives=self.objectives(search["by"]), steps=f"{name}.parquet",
             )  # fmt: skip
         units = self.at(*(f"{name}.parquet" for name in SEARCHES))
-        self.run(search_architecture.gather, units=units, regret="regret.csv")
+        judges = {name: scorers.judge(self.section, search["by"]) for name, search in SEARCHES.items()}
+        self.run(search_architecture.gather, units=units, regret="regret.csv", judges=judges)
         self.run(
             finals.unit, steps=self.at("evolution.parquet"), finals="evolution-finals.parquet", labelled=[],
             name="evolution", objectives=self.objectives(FINALS["by"]), finalists=2, repetitions=1,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gennas.spaces.nasbench_nlp.canonical import Cell as Cell
+from gennas.spaces.nasbench_nlp.canonical_form import Cell as Cell
 from gennas.spaces.nasbench_nlp.cell import encode as encode
 from gennas.spaces.nasbench_nlp.cell import from_id as from_id
 from gennas.spaces.nasbench_nlp.cell import graph as graph

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from gennas.spaces.common.base import Vertex
-from gennas.spaces.nasbench_nlp.canonical import (
+from gennas.spaces.nasbench_nlp.canonical_form import (
     ACTIVATIONS,
     ARITIES,
     MAX_NODES,

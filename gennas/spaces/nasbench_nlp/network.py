@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gennas.spaces.common.recurrent import Network, compile_cell
-from gennas.spaces.nasbench_nlp.canonical import Cell
+from gennas.spaces.nasbench_nlp.canonical_form import Cell
 
 #: Sizes of the embedding and of the inner layers, and number of layers, of the networks that the benchmark trained.
 BENCHMARK_INPUTS, BENCHMARK_HIDDEN, BENCHMARK_LAYERS = 400, 600, 3

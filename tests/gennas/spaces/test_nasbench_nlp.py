@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gennas.spaces import nasbench_nlp
-from gennas.spaces.nasbench_nlp.canonical import ACTIVATIONS, canonical, h, to_graph
+from gennas.spaces.nasbench_nlp.canonical_form import ACTIVATIONS, canonical, h, to_graph
 from gennas.spaces.nasbench_nlp.cell import stays_zero
 
 TANH = "n0=linear(x,h0);n1=tanh(n0);h0=n1"
