@@ -1,0 +1,175 @@
+"""Bayesian optimisation: evaluate the candidate of which most improvement is expected, learn, repeat.
+
+A surrogate predicts every candidate of the pool from those evaluated so far; the next one has the largest expected
+improvement on the best of these (Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box
+Functions", 1998, equation 15). Within a batch, what was chosen before is believed to have the value predicted of it
+(the kriging believer of Ginsbourger, Le Riche and Carraro, 2010). No candidate is evaluated twice.
+
+Scores may have any scale and outliers: a surrogate sees -ln(1 + gap / median gap), standardised, the gap being that to
+the best one. So the best ones are told apart, and the bad ones are not told from very bad ones.
+
+With a `prior`, label-free scores, the search starts where they point and learns where they are wrong: candidates
+without a score get what a Gaussian process expects of them, and the surrogate's mean follows the scores as far as
+evaluations confirm them. Nothing of this is in the papers above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic
+
+import numpy as np
+from scipy.special import erfcx, ndtr, ndtri
+from scipy.stats import rankdata
+
+from gennas.searches import driver
+from gennas.searches.base import Candidate, Scores, SearchContext, Step
+from gennas.searches.surrogates import Surrogate
+from gennas.searches.surrogates.gaussian_process import GaussianProcess
+from gennas.seeds import derive_seed
+
+DECLARATION = {
+    "scores": True,
+    "objectives": "one",
+    "supernet": False,
+    "options": {
+        "surrogate": {"enum": ["gp", "dngo"], "default": "gp", "description": "what predicts: Gaussian process or net"},
+        "initial": {"type": "integer", "minimum": 1, "default": 10, "description": "candidates before it predicts"},
+    },
+}
+
+
+def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
+    """ln E[max(0, f - best)] of f ~ N(mean, deviation^2), elementwise; finite however hopeless f is.
+
+    Source: Ament et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization", NeurIPS 2023,
+    equation 9.
+    """
+    u = (mean - best) / deviation
+    v = np.minimum(u, -1.0)  # where u is less, phi(u) + u Phi(u) cancels: factor phi(u) out
+    ratio = -v * erfcx(-v / np.sqrt(2)) * np.sqrt(np.pi / 2)  # -v Phi(v) / phi(v), near 1
+    remainder = np.where(v > -1e4, np.log1p(-np.minimum(ratio, 1 - 1e-16)), -2 * np.log(-v))
+    small = -(v**2) / 2 - np.log(2 * np.pi) / 2 + remainder
+    w = np.maximum(u, -1.0)
+    large = np.log(np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi) + w * ndtr(w))
+    logarithm: np.ndarray = np.log(deviation) + np.where(u > -1, large, small)
+    return logarithm
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Blom's normal scores (n,): the quantiles of the standard normal distribution at the values' ranks."""
+    scores: np.ndarray = ndtri((rankdata(values) - 0.375) / (len(values) + 0.25))
+    return scores
+
+
+def flatten(scores: Sequence[float]) -> np.ndarray:
+    """-ln(1 + gap / median gap) to the best score, standardised (n,); what has no score counts as the worst one."""
+    values = np.array(scores, float)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(len(values))
+    values[~finite] = values[finite].min()
+    gaps = values.max() - values
+    flat = -np.log1p(gaps / (np.median(gaps) or gaps.mean() or 1.0))
+    standardised: np.ndarray = (flat - flat.mean()) / (flat.std() or 1.0)
+    return standardised
+
+
+class BayesianOptimisation(Generic[Candidate]):
+    """Candidates are known by their row in the pool."""
+
+    def __init__(self, pool: Sequence[Candidate], surrogate: Surrogate, start: Sequence[int], initial: int) -> None:
+        """The first `initial` evaluations are those rows at the beginning of `start`."""
+        self.pool = pool
+        self.surrogate = surrogate
+        self.start = list(start[:initial])
+        self.rows: list[int] = []  # evaluated, or asked for
+        self.scores: list[float] = []
+
+    def ask(self, count: int) -> list[Candidate]:
+        """The first candidates, then the most promising ones; none if all have been evaluated."""
+        if waiting := self.start[len(self.rows) :][:count]:
+            chosen = waiting
+        else:
+            chosen = self._promising(min(count, len(self.pool) - len(self.rows)))
+        self.rows += chosen
+        return [self.pool[row] for row in chosen]
+
+    def _promising(self, count: int) -> list[int]:
+        """The rows of a batch."""
+        rows, values = list(self.rows), flatten(self.scores)
+        if count:
+            self.surrogate.fit(rows, values)
+        for _ in range(count):
+            mean, deviation = self.surrogate.posterior(rows, values)
+            gain = log_expected_improvement(mean, deviation, values.max())
+            gain[rows] = -np.inf
+            rows.append(int(gain.argmax()))
+            values = np.append(values, mean[rows[-1]])
+        return rows[len(self.rows) :]
+
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
+        """Their first scores."""
+        self.scores += [score for score, *_ in scores]
+
+
+Distances = Callable[[int], np.ndarray]
+
+
+def interpolate(known: Mapping[int, float], distances: Distances) -> np.ndarray:
+    """Label-free scores of some rows, as normal scores of all (N,): by what a Gaussian process expects of each."""
+    rows = list(known)
+    values = normal_scores(np.array(list(known.values())))
+    process = GaussianProcess(distances)
+    process.fit(rows, values)
+    mean, _ = process.posterior(rows, values)
+    return normal_scores(mean)
+
+
+def hamming(encodings: np.ndarray) -> Distances:
+    """The numbers of differing entries, of rows of encodings (N, F)."""
+    return lambda row: np.count_nonzero(encodings != encodings[row], axis=1)
+
+
+def squared_euclidean(vectors: np.ndarray) -> Distances:
+    """The squared distances, of rows of vectors (N, F)."""
+    return lambda row: ((vectors - vectors[row]) ** 2).sum(axis=1)
+
+
+def one_hot(encodings: np.ndarray) -> np.ndarray:
+    """A column for each value that an entry of the encodings (N, F) has."""
+    return np.concatenate([column[:, None] == np.unique(column) for column in encodings.T], axis=1, dtype=float)
+
+
+def standardise(vectors: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 and variance 1, but constant ones."""
+    deviation = vectors.std(axis=0)
+    standardised: np.ndarray = (vectors - vectors.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    return standardised
+
+
+def run(context: SearchContext) -> Iterator[Step]:
+    """Optimise over the pool of candidates."""
+    candidates, options, rng = context.candidates, context.options, context.rng
+    pool = candidates.pool(rng)
+    ids = [candidates.to_id(candidate) for candidate in pool]
+    start = rng.permutation(len(pool))
+    encodings = np.array([candidates.encode(candidate) for candidate in pool])
+    vectors = one_hot(encodings) if context.vectors is None else np.array([context.vectors[one] for one in ids])
+    distances = hamming(encodings) if context.vectors is None else squared_euclidean(standardise(vectors))
+    prior = None
+    if context.prior is not None:
+        rows = {one: row for row, one in enumerate(ids)}
+        prior = interpolate({rows[one]: score for one, score in context.prior.items() if one in rows}, distances)
+        start = start[np.argsort(-prior[start], kind="stable")]
+    surrogate = _surrogate(options["surrogate"], distances, standardise(vectors), prior, context.seed)
+    return driver.search(BayesianOptimisation(pool, surrogate, start.tolist(), options["initial"]), context)
+
+
+def _surrogate(name: str, distances: Distances, features: np.ndarray, prior: np.ndarray | None, seed: int) -> Surrogate:
+    """By its name in params.yaml."""
+    if name == "gp":
+        return GaussianProcess(distances, prior)
+    from gennas.searches.surrogates.dngo import Dngo  # imports torch, which takes seconds
+
+    return Dngo(features, derive_seed(seed, "surrogate"), prior)
