@@ -16,7 +16,7 @@ evaluations confirm them. Nothing of this is in the papers above.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic
+from typing import Generic
 
 import numpy as np
 from scipy.special import erfcx, ndtr, ndtri

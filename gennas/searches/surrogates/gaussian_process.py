@@ -87,11 +87,13 @@ class GaussianProcess:
 
     def _covariance(self, rows: Sequence[int]) -> np.ndarray:
         """Between some candidates and all of them (n, N), without noise."""
-        return np.exp(-self.decay * self._distances(rows)) + self._linear(rows)
+        covariance: np.ndarray = np.exp(-self.decay * self._distances(rows)) + self._linear(rows)
+        return covariance
 
     def _linear(self, rows: Sequence[int]) -> np.ndarray:
         """That part of the covariance which is due to b0 and b1 (n, N)."""
-        return INTERCEPT + self.slope_variance * np.outer(self.prior[rows], self.prior)
+        linear: np.ndarray = INTERCEPT + self.slope_variance * np.outer(self.prior[rows], self.prior)
+        return linear
 
     def _distances(self, rows: Sequence[int]) -> np.ndarray:
         """From some candidates to all of them (n, N)."""
