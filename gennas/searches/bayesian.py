@@ -15,7 +15,7 @@ evaluations confirm them. Nothing of this is in the papers above.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic
 
 import numpy as np
@@ -24,6 +24,7 @@ from scipy.stats import rankdata
 
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
+from gennas.searches.features import Distances, hamming, one_hot, squared_euclidean, standardise
 from gennas.searches.surrogates import Surrogate
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
 from gennas.seeds import derive_seed
@@ -37,6 +38,8 @@ DECLARATION = {
         "initial": {"type": "integer", "minimum": 1, "default": 10, "description": "candidates before it predicts"},
     },
 }
+#: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
+TIE = 1e-8
 
 
 def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
@@ -78,18 +81,19 @@ def flatten(scores: Sequence[float]) -> np.ndarray:
 class BayesianOptimisation(Generic[Candidate]):
     """Candidates are known by their row in the pool."""
 
-    def __init__(self, pool: Sequence[Candidate], surrogate: Surrogate, start: Sequence[int], initial: int) -> None:
-        """The first `initial` evaluations are those rows at the beginning of `start`."""
+    def __init__(self, pool: Sequence[Candidate], surrogate: Surrogate, order: np.ndarray, initial: int) -> None:
+        """`order` (N,): which rows come first, of which `initial` ones begin, and of equally promising ones."""
         self.pool = pool
         self.surrogate = surrogate
-        self.start = list(start[:initial])
+        self.order = order
+        self.initial = min(initial, len(pool))
         self.rows: list[int] = []  # evaluated, or asked for
         self.scores: list[float] = []
 
     def ask(self, count: int) -> list[Candidate]:
         """The first candidates, then the most promising ones; none if all have been evaluated."""
-        if waiting := self.start[len(self.rows) :][:count]:
-            chosen = waiting
+        if len(self.rows) < self.initial:
+            chosen = self.order[len(self.rows) : self.initial][:count].tolist()
         else:
             chosen = self._promising(min(count, len(self.pool) - len(self.rows)))
         self.rows += chosen
@@ -104,16 +108,14 @@ class BayesianOptimisation(Generic[Candidate]):
             mean, deviation = self.surrogate.posterior(rows, values)
             gain = log_expected_improvement(mean, deviation, values.max())
             gain[rows] = -np.inf
-            rows.append(int(gain.argmax()))
+            most = gain[self.order] > gain.max() - TIE
+            rows.append(int(self.order[most.argmax()]))
             values = np.append(values, mean[rows[-1]])
         return rows[len(self.rows) :]
 
     def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
         """Their first scores."""
         self.scores += [score for score, *_ in scores]
-
-
-Distances = Callable[[int], np.ndarray]
 
 
 def interpolate(known: Mapping[int, float], distances: Distances) -> np.ndarray:
@@ -126,34 +128,12 @@ def interpolate(known: Mapping[int, float], distances: Distances) -> np.ndarray:
     return normal_scores(mean)
 
 
-def hamming(encodings: np.ndarray) -> Distances:
-    """The numbers of differing entries, of rows of encodings (N, F)."""
-    return lambda row: np.count_nonzero(encodings != encodings[row], axis=1)
-
-
-def squared_euclidean(vectors: np.ndarray) -> Distances:
-    """The squared distances, of rows of vectors (N, F)."""
-    return lambda row: ((vectors - vectors[row]) ** 2).sum(axis=1)
-
-
-def one_hot(encodings: np.ndarray) -> np.ndarray:
-    """A column for each value that an entry of the encodings (N, F) has."""
-    return np.concatenate([column[:, None] == np.unique(column) for column in encodings.T], axis=1, dtype=float)
-
-
-def standardise(vectors: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and variance 1, but constant ones."""
-    deviation = vectors.std(axis=0)
-    standardised: np.ndarray = (vectors - vectors.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    return standardised
-
-
 def run(context: SearchContext) -> Iterator[Step]:
     """Optimise over the pool of candidates."""
     candidates, options, rng = context.candidates, context.options, context.rng
     pool = candidates.pool(rng)
     ids = [candidates.to_id(candidate) for candidate in pool]
-    start = rng.permutation(len(pool))
+    order = rng.permutation(len(pool))
     encodings = np.array([candidates.encode(candidate) for candidate in pool])
     vectors = one_hot(encodings) if context.vectors is None else np.array([context.vectors[one] for one in ids])
     distances = hamming(encodings) if context.vectors is None else squared_euclidean(standardise(vectors))
@@ -161,9 +141,9 @@ def run(context: SearchContext) -> Iterator[Step]:
     if context.prior is not None:
         rows = {one: row for row, one in enumerate(ids)}
         prior = interpolate({rows[one]: score for one, score in context.prior.items() if one in rows}, distances)
-        start = start[np.argsort(-prior[start], kind="stable")]
+        order = order[np.argsort(-prior[order], kind="stable")]
     surrogate = _surrogate(options["surrogate"], distances, standardise(vectors), prior, context.seed)
-    return driver.search(BayesianOptimisation(pool, surrogate, start.tolist(), options["initial"]), context)
+    return driver.search(BayesianOptimisation(pool, surrogate, order, options["initial"]), context)
 
 
 def _surrogate(name: str, distances: Distances, features: np.ndarray, prior: np.ndarray | None, seed: int) -> Surrogate:

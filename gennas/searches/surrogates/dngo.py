@@ -25,7 +25,7 @@ class Dngo:
 
     def __init__(self, features: np.ndarray, seed: int, prior: np.ndarray | None = None) -> None:
         """`features` (N, F), standardised; `prior`, label-free scores (N,), is one more column of the basis."""
-        self.features = torch.tensor(features, dtype=torch.float32)
+        self.features = torch.tensor(features, dtype=torch.float64)
         self.seed = seed
         constant = np.ones((len(features), 1))
         self.linear = constant if prior is None else np.column_stack([constant, prior])
@@ -34,9 +34,9 @@ class Dngo:
 
     def fit(self, rows: Sequence[int], values: np.ndarray) -> None:
         """Train the network, then estimate both precisions."""
-        hidden = self._train(self.features[rows], torch.tensor(values, dtype=torch.float32))
+        hidden = self._train(self.features[rows], torch.tensor(values, dtype=torch.float64))
         with torch.no_grad():
-            self.basis = np.column_stack([hidden(self.features).double().numpy(), self.linear])
+            self.basis = np.column_stack([hidden(self.features).numpy(), self.linear])
         self.regression.fit(self.basis[rows], values)
 
     def posterior(self, rows: Sequence[int], values: np.ndarray) -> Posterior:
@@ -52,7 +52,7 @@ class Dngo:
         """The hidden layer."""
         torch.default_generator.manual_seed(self.seed)
         hidden = nn.Sequential(nn.Linear(features.shape[1], WIDTH), nn.Tanh())
-        network = nn.Sequential(hidden, nn.Linear(WIDTH, 1), nn.Flatten(0))
+        network = nn.Sequential(hidden, nn.Linear(WIDTH, 1), nn.Flatten(0)).double()
         optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
         for _ in range(EPOCHS):
             optimizer.zero_grad()

@@ -12,11 +12,12 @@ Together they make one covariance K (Rasmussen and Williams, "Gaussian Processes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from gennas.searches.features import Distances
 from gennas.searches.surrogates import Posterior
 
 #: The grid of w, times the mean distance, and of v.
@@ -34,7 +35,7 @@ GROWTH = 1.1
 class GaussianProcess:
     """Keeps L^-1 K(observed, pool) with L L^T = K(observed, observed) + s^2 v: a row (N,) for each observation."""
 
-    def __init__(self, distances: Callable[[int], np.ndarray], prior: np.ndarray | None = None) -> None:
+    def __init__(self, distances: Distances, prior: np.ndarray | None = None) -> None:
         """`distances(i)` from candidate i to all (N,); `prior`, the scores z (N,)."""
         self.distances = distances
         self.prior = np.zeros(len(distances(0))) if prior is None else prior

@@ -9,8 +9,9 @@ from sklearn.linear_model import Ridge
 
 from gennas.searches import bayesian
 from gennas.searches.base import SearchContext
-from gennas.searches.bayesian import flatten, hamming, interpolate, log_expected_improvement, normal_scores
+from gennas.searches.bayesian import flatten, interpolate, log_expected_improvement, normal_scores
 from gennas.searches.candidates import OfTable
+from gennas.searches.features import hamming
 from gennas.searches.surrogates import gaussian_process
 from gennas.searches.surrogates.dngo import Dngo
 from gennas.searches.surrogates.gaussian_process import GaussianProcess

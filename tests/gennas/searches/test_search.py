@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gennas.searches import ageing_evolution, bayesian, candidates, local_search, pareto, random_search
+from gennas.searches import ageing_evolution, bayesian, candidates, local_search, pareto, random_search, reinforce
 from gennas.searches.ageing_evolution import AgeingEvolution
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import NEIGHBOURS, POOL, OfSpace, OfTable
@@ -21,6 +21,7 @@ SEARCHES = {
     "bayesian": (bayesian, {"surrogate": "gp", "initial": 10}),
     "local_search": (local_search, {}),
     "random_search": (random_search, {}),
+    "reinforce": (reinforce, {"episode": 16}),
 }
 SEVERAL = [name for name, (module, _) in SEARCHES.items() if module.DECLARATION["objectives"] == "several"]
 
