@@ -15,7 +15,7 @@ evaluations confirm them. Nothing of this is in the papers above.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic
 
 import numpy as np
@@ -24,7 +24,7 @@ from scipy.stats import rankdata
 
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
-from gennas.searches.features import Distances, hamming, one_hot, squared_euclidean, standardise
+from gennas.searches.features import Distances, hamming, one_hot, represent, squared_euclidean, standardise
 from gennas.searches.surrogates import Surrogate
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
 from gennas.seeds import derive_seed
@@ -34,10 +34,22 @@ DECLARATION = {
     "objectives": "one",
     "supernet": False,
     "options": {
-        "surrogate": {"enum": ["gp", "dngo"], "default": "gp", "description": "what predicts: Gaussian process or net"},
-        "initial": {"type": "integer", "minimum": 1, "default": 10, "description": "candidates before it predicts"},
+        "surrogate": {"enum": ["gp", "dngo"], "description": "a Gaussian process, by default, or a network"},
+        "initial": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "candidates before the surrogate chooses: 10 random ones, or the prior's 5 best",
+        },
+        "prior": {
+            "type": "string",
+            "description": "a proxy or aggregate: the search starts where its scores point",
+        },
+        "encoding": {"type": "string", "description": "a learned encoding, instead of the space's own"},
     },
+    "optional": ["surrogate", "initial", "prior", "encoding"],
 }
+#: Candidates before the surrogate chooses: without a prior, and with one.
+RANDOM, PROMISED = 10, 5
 #: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
 TIE = 1e-8
 
@@ -118,38 +130,37 @@ class BayesianOptimisation(Generic[Candidate]):
         self.scores += [score for score, *_ in scores]
 
 
-def interpolate(known: Mapping[int, float], distances: Distances) -> np.ndarray:
-    """Label-free scores of some rows, as normal scores of all (N,): by what a Gaussian process expects of each."""
-    rows = list(known)
-    values = normal_scores(np.array(list(known.values())))
+def interpolate(scores: Sequence[float], distances: Distances) -> np.ndarray:
+    """Normal scores of all candidates but the first n, by what a Gaussian process expects from the scores of these."""
+    rows, values = range(len(scores)), normal_scores(np.array(scores))
     process = GaussianProcess(distances)
     process.fit(rows, values)
     mean, _ = process.posterior(rows, values)
-    return normal_scores(mean)
+    return normal_scores(mean[len(scores) :])
 
 
 def run(context: SearchContext) -> Iterator[Step]:
     """Optimise over the pool of candidates."""
-    candidates, options, rng = context.candidates, context.options, context.rng
-    pool = candidates.pool(rng)
-    ids = [candidates.to_id(candidate) for candidate in pool]
-    order = rng.permutation(len(pool))
-    encodings = np.array([candidates.encode(candidate) for candidate in pool])
-    vectors = one_hot(encodings) if context.vectors is None else np.array([context.vectors[one] for one in ids])
-    distances = hamming(encodings) if context.vectors is None else squared_euclidean(standardise(vectors))
-    prior = None
-    if context.prior is not None:
-        rows = {one: row for row, one in enumerate(ids)}
-        prior = interpolate({rows[one]: score for one, score in context.prior.items() if one in rows}, distances)
+    candidates, options = context.candidates, context.options
+    pool, scored = candidates.pool(context.rng), context.prior or {}
+    features = represent(context, [*map(candidates.from_id, scored), *pool])  # (scored + N, F)
+    measure = hamming if context.vectors is None else squared_euclidean
+    prior = interpolate([*scored.values()], measure(features)) if scored else None
+    surrogate = _surrogate(context, features[len(scored) :], measure, prior)
+    order = context.rng.permutation(len(pool))
+    if prior is not None:
         order = order[np.argsort(-prior[order], kind="stable")]
-    surrogate = _surrogate(options["surrogate"], distances, standardise(vectors), prior, context.seed)
-    return driver.search(BayesianOptimisation(pool, surrogate, order, options["initial"]), context)
+    initial = options.get("initial", RANDOM if prior is None else PROMISED)
+    return driver.search(BayesianOptimisation(pool, surrogate, order, initial), context)
 
 
-def _surrogate(name: str, distances: Distances, features: np.ndarray, prior: np.ndarray | None, seed: int) -> Surrogate:
-    """By its name in params.yaml."""
-    if name == "gp":
-        return GaussianProcess(distances, prior)
+def _surrogate(
+    context: SearchContext, features: np.ndarray, measure: Callable[[np.ndarray], Distances], prior: np.ndarray | None
+) -> Surrogate:
+    """The one that the options name, over candidates of these features (N, F)."""
+    if context.options.get("surrogate", "gp") == "gp":
+        return GaussianProcess(measure(features), prior)
     from gennas.searches.surrogates.dngo import Dngo  # imports torch, which takes seconds
 
-    return Dngo(features, derive_seed(seed, "surrogate"), prior)
+    inputs = standardise(one_hot(features)) if context.vectors is None else features
+    return Dngo(inputs, derive_seed(context.seed, "surrogate"), prior)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from gennas.searches.base import SearchContext
+
 #: From a candidate, by its row, to all of them (N,).
 Distances = Callable[[int], np.ndarray]
+
+
+def represent(context: SearchContext, chosen: Sequence[Any]) -> np.ndarray:
+    """Candidates by the learned encoding (n, D), standardised, or else by the space's own integers (n, F)."""
+    if context.vectors is None:
+        return np.array([context.candidates.encode(one) for one in chosen])
+    return standardise(np.array([context.vectors[context.candidates.to_id(one)] for one in chosen]))
 
 
 def hamming(encodings: np.ndarray) -> Distances:

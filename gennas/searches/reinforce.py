@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
-from gennas.searches.features import one_hot, standardise
+from gennas.searches.features import one_hot, represent
 from gennas.seeds import derive_seed
 
 DECLARATION = {
@@ -30,9 +30,12 @@ DECLARATION = {
     "objectives": "one",
     "supernet": False,
     "options": {
-        "episode": {"type": "integer", "minimum": 1, "default": 16, "description": "candidates between two updates"},
+        "episode": {"type": "integer", "minimum": 1, "description": "candidates between two updates, by default 16"},
+        "encoding": {"type": "string", "description": "a learned encoding, in whose space to act"},
     },
+    "optional": ["episode", "encoding"],
 }
+EPISODE = 16
 #: Of Adam; and the weight of earlier rewards in the baseline.
 PLAIN_RATE, LATENT_RATE = 0.3, 0.01
 MOMENTUM = 0.9
@@ -139,14 +142,12 @@ class Reinforce(Generic[Candidate]):
 
 def run(context: SearchContext) -> Iterator[Step]:
     """Search with the policy that suits the encoding."""
-    candidates = context.candidates
-    pool = candidates.pool(context.rng)
+    episode, pool = context.options.get("episode", EPISODE), context.candidates.pool(context.rng)
+    features = represent(context, pool)
     torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "actions"))
-    policy: Factorised | Latent
     if context.vectors is None:
-        policy, rate = Factorised(one_hot(np.array([*map(candidates.encode, pool)])), generator), PLAIN_RATE
+        search = Reinforce(pool, Factorised(one_hot(features), generator), PLAIN_RATE, episode)
     else:
-        vectors = np.array([context.vectors[candidates.to_id(candidate)] for candidate in pool])
-        policy, rate = Latent(standardise(vectors), generator), LATENT_RATE
-    return driver.search(Reinforce(pool, policy, rate, context.options["episode"]), context)
+        search = Reinforce(pool, Latent(features, generator), LATENT_RATE, episode)
+    return driver.search(search, context)

@@ -25,7 +25,7 @@ DECAYS = np.geomspace(0.25, 8.0, 8)
 NOISES = np.geomspace(1e-4, 1.0, 9)
 #: Variance of b0, in units of s^2, and mean and variance of b1; values and scores have variance 1.
 INTERCEPT = 10.0
-SLOPE, SLOPE_VARIANCE = 1.0, 1.0
+SLOPE, SLOPE_VARIANCE = 1.0, 0.25
 #: How many values the belief that s^2 is 1 counts for.
 BELIEF = 3.0
 #: Growth of the number of values at which w and v are chosen anew.
@@ -39,7 +39,8 @@ class GaussianProcess:
         """`distances(i)` from candidate i to all (N,); `prior`, the scores z (N,)."""
         self.distances = distances
         self.prior = np.zeros(len(distances(0))) if prior is None else prior
-        self.slope, self.slope_variance = (0.0, 0.0) if prior is None else (SLOPE, SLOPE_VARIANCE)
+        self.believed = (0.0, 0.0) if prior is None else (SLOPE, SLOPE_VARIANCE)
+        self.slope, self.slope_variance = self.believed
         self.columns: dict[int, np.ndarray] = {}
         self.decay, self.noise = 1.0, 1.0
         self.fitted = 0  # values by which w and v were chosen
@@ -50,6 +51,7 @@ class GaussianProcess:
         if len(rows) < GROWTH * self.fitted:
             return
         self.fitted = len(rows)
+        self.slope, self.slope_variance = self.believed
         self._choose(rows, values)
         if self.slope and self._estimated_slope(rows, values) < 0:
             self.slope, self.slope_variance = 0.0, 0.0
