@@ -8,9 +8,10 @@ Functions", 1998, equation 15). Within a batch, what was chosen before is believ
 Scores may have any scale and outliers: a surrogate sees -ln(1 + gap / median gap), standardised, the gap being that to
 the best one. So the best ones are told apart, and the bad ones are not told from very bad ones.
 
-With a `prior`, label-free scores, the search starts where they point and learns where they are wrong: candidates
-without a score get what a Gaussian process expects of them, and the surrogate's mean follows the scores as far as
-evaluations confirm them. Nothing of this is in the papers above.
+With a `prior`, label-free scores, the search starts where they point and learns where they are wrong. Candidates
+without a score get what a Gaussian process expects of them; the first candidates are the best of a draw from it
+(Thompson, 1933); and the surrogate's mean follows the scores as far as evaluations confirm them. Nothing of this is in
+the papers above.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scipy.stats import rankdata
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
 from gennas.searches.features import Distances, hamming, one_hot, represent, squared_euclidean, standardise
-from gennas.searches.surrogates import Surrogate
+from gennas.searches.surrogates import Posterior, Surrogate
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
 from gennas.seeds import derive_seed
 
@@ -38,7 +39,7 @@ DECLARATION = {
         "initial": {
             "type": "integer",
             "minimum": 1,
-            "description": "candidates before the surrogate chooses: 10 random ones, or the prior's 5 best",
+            "description": "candidates before the surrogate chooses, by default 5: random ones, or the prior's",
         },
         "prior": {
             "type": "string",
@@ -48,8 +49,7 @@ DECLARATION = {
     },
     "optional": ["surrogate", "initial", "prior", "encoding"],
 }
-#: Candidates before the surrogate chooses: without a prior, and with one.
-RANDOM, PROMISED = 10, 5
+INITIAL = 5
 #: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
 TIE = 1e-8
 
@@ -130,13 +130,13 @@ class BayesianOptimisation(Generic[Candidate]):
         self.scores += [score for score, *_ in scores]
 
 
-def interpolate(scores: Sequence[float], distances: Distances) -> np.ndarray:
-    """Normal scores of all candidates but the first n, by what a Gaussian process expects from the scores of these."""
+def interpolate(scores: Sequence[float], distances: Distances) -> Posterior:
+    """What a Gaussian process expects of all candidates but the first n, whose scores are given: mean and deviation."""
     rows, values = range(len(scores)), normal_scores(np.array(scores))
     process = GaussianProcess(distances)
     process.fit(rows, values)
-    mean, _ = process.posterior(rows, values)
-    return normal_scores(mean[len(scores) :])
+    mean, deviation = process.posterior(rows, values)
+    return mean[len(scores) :], deviation[len(scores) :]
 
 
 def run(context: SearchContext) -> Iterator[Step]:
@@ -145,13 +145,12 @@ def run(context: SearchContext) -> Iterator[Step]:
     pool, scored = candidates.pool(context.rng), context.prior or {}
     features = represent(context, [*map(candidates.from_id, scored), *pool])  # (scored + N, F)
     measure = hamming if context.vectors is None else squared_euclidean
-    prior = interpolate([*scored.values()], measure(features)) if scored else None
+    prior, order = None, context.rng.permutation(len(pool))
+    if scored:
+        mean, deviation = interpolate([*scored.values()], measure(features))
+        prior, order = normal_scores(mean), np.argsort(-context.rng.normal(mean, deviation))
     surrogate = _surrogate(context, features[len(scored) :], measure, prior)
-    order = context.rng.permutation(len(pool))
-    if prior is not None:
-        order = order[np.argsort(-prior[order], kind="stable")]
-    initial = options.get("initial", RANDOM if prior is None else PROMISED)
-    return driver.search(BayesianOptimisation(pool, surrogate, order, initial), context)
+    return driver.search(BayesianOptimisation(pool, surrogate, order, options.get("initial", INITIAL)), context)
 
 
 def _surrogate(
