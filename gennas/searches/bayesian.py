@@ -41,10 +41,7 @@ DECLARATION = {
             "minimum": 1,
             "description": "candidates before the surrogate chooses, by default 5: random ones, or the prior's",
         },
-        "prior": {
-            "type": "string",
-            "description": "a proxy or aggregate: the search starts where its scores point",
-        },
+        "prior": {"type": "string", "description": "a proxy or aggregate: the search starts where its scores point"},
         "encoding": {"type": "string", "description": "a learned encoding, instead of the space's own"},
     },
     "optional": ["surrogate", "initial", "prior", "encoding"],
@@ -142,12 +139,14 @@ def interpolate(scores: Sequence[float], distances: Distances) -> Posterior:
 def run(context: SearchContext) -> Iterator[Step]:
     """Optimise over the pool of candidates."""
     candidates, options = context.candidates, context.options
-    pool, scored = candidates.pool(context.rng), context.prior or {}
-    features = represent(context, [*map(candidates.from_id, scored), *pool])  # (scored + N, F)
+    pool = candidates.pool(context.rng)
+    found = [(candidates.from_id(one), score) for one, score in (context.prior or {}).items()]
+    scored = [(candidate, score) for candidate, score in found if candidate is not None]
+    features = represent(context, [*(candidate for candidate, _ in scored), *pool])  # (scored + N, F)
     measure = hamming if context.vectors is None else squared_euclidean
     prior, order = None, context.rng.permutation(len(pool))
     if scored:
-        mean, deviation = interpolate([*scored.values()], measure(features))
+        mean, deviation = interpolate([score for _, score in scored], measure(features))
         prior, order = normal_scores(mean), np.argsort(-context.rng.normal(mean, deviation))
     surrogate = _surrogate(context, features[len(scored) :], measure, prior)
     return driver.search(BayesianOptimisation(pool, surrogate, order, options.get("initial", INITIAL)), context)

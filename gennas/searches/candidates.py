@@ -43,8 +43,8 @@ class Candidates(Protocol):
     def to_id(self, candidate: Any) -> str:
         """Its architecture's id."""
 
-    def from_id(self, architecture_id: str) -> Any:
-        """The candidate of an id; ValueError if there is none."""
+    def from_id(self, architecture_id: str) -> Any | None:
+        """The candidate of an architecture; None if it is none of them."""
 
 
 class OfSpace:
@@ -143,6 +143,6 @@ class OfTable:
         """The id of a row."""
         return self.ids[candidate]
 
-    def from_id(self, architecture_id: str) -> int:
+    def from_id(self, architecture_id: str) -> int | None:
         """The row of an id."""
-        return self.ids.index(architecture_id)
+        return self.ids.index(architecture_id) if architecture_id in self.ids else None

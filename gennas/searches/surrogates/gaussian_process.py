@@ -21,7 +21,7 @@ from gennas.searches.features import Distances
 from gennas.searches.surrogates import Posterior
 
 #: The grid of w, times the mean distance, and of v.
-DECAYS = np.geomspace(0.25, 8.0, 8)
+DECAYS = np.geomspace(0.25, 4.0, 9)
 NOISES = np.geomspace(1e-4, 1.0, 9)
 #: Variance of b0, in units of s^2, and mean and variance of b1; values and scores have variance 1.
 INTERCEPT = 10.0
