@@ -223,15 +223,14 @@ def test_it_is_a_function_of_its_seed(surrogate):
 
 @pytest.mark.parametrize("surrogate", SURROGATES)
 def test_it_finds_the_best_where_there_is_something_to_learn_and_only_there(surrogate):
-    """After 30 of 400 rows: the mean rank of the best, with the truth and with one that is shuffled."""
+    """How many rows are better than the best of 30 out of 400; at random, 370 / 31 = 12."""
     cells, truth = table(400)
-    ranks = {"learnt": [], "shuffled": []}
-    for seed in range(4):
-        shuffled = np.random.default_rng(seed).permutation(truth)
-        for name, own in (("learnt", truth), ("shuffled", shuffled)):
-            rows = searched(cells, own, seed, 30, batch=5, surrogate=surrogate)
-            ranks[name].append((own > own[rows].max()).sum())
-    assert np.mean(ranks["learnt"]) < 1 and np.mean(ranks["shuffled"]) > 4  # at random: 400 / 31 = 13
+
+    def better(own, seed):
+        return (own > own[searched(cells, own, seed, 30, batch=5, surrogate=surrogate)].max()).sum()
+
+    assert np.mean([better(truth, seed) for seed in range(3)]) < 1
+    assert np.mean([better(np.random.default_rng(1000 + seed).permutation(truth), seed) for seed in range(8)]) > 6
 
 
 def test_failed_networks_do_not_stop_it():
