@@ -43,6 +43,9 @@ class Candidates(Protocol):
     def to_id(self, candidate: Any) -> str:
         """Its architecture's id."""
 
+    def from_id(self, architecture_id: str) -> Any | None:
+        """The candidate of an architecture; None if it is none of them."""
+
 
 class OfSpace:
     """Every architecture of a space.
@@ -56,6 +59,7 @@ class OfSpace:
         self.draw = space.random_architecture
         self.mutate = space.mutate
         self.to_id = space.to_id
+        self.canonical = getattr(space, "canonical", lambda architecture: architecture)
 
     def neighbours(self, candidate: Any, rng: np.random.Generator) -> list[Any]:
         """All architectures one edit away; or up to `NEIGHBOURS` mutations."""
@@ -72,12 +76,11 @@ class OfSpace:
 
     def pool(self, rng: np.random.Generator) -> list[Any]:
         """All architectures of a space that lists them; or up to `POOL` random draws."""
-        canonical = getattr(self.space, "canonical", lambda architecture: architecture)
         if hasattr(self.space, "all_architectures"):
-            return list(dict.fromkeys(map(canonical, self.space.all_architectures())))
+            return list(dict.fromkeys(map(self.canonical, self.space.all_architectures())))
         drawn: dict[str, Any] = {}
         for _ in range(PATIENCE * POOL):
-            architecture = canonical(self.draw(rng))
+            architecture = self.canonical(self.draw(rng))
             drawn.setdefault(self.to_id(architecture), architecture)
             if len(drawn) == POOL:
                 break
@@ -86,6 +89,10 @@ class OfSpace:
     def encode(self, candidate: Any) -> Sequence[int]:
         """Its encoding in the space."""
         return self.space.encode(candidate)
+
+    def from_id(self, architecture_id: str) -> Any:
+        """The one of the pool that is the same network."""
+        return self.canonical(self.space.from_id(architecture_id))
 
 
 class OfTable:
@@ -135,3 +142,7 @@ class OfTable:
     def to_id(self, candidate: int) -> str:
         """The id of a row."""
         return self.ids[candidate]
+
+    def from_id(self, architecture_id: str) -> int | None:
+        """The row of an id."""
+        return self.ids.index(architecture_id) if architecture_id in self.ids else None

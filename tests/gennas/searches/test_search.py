@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gennas.searches import ageing_evolution, candidates, local_search, pareto, random_search
+from gennas.searches import ageing_evolution, bayesian, candidates, local_search, pareto, random_search, reinforce
 from gennas.searches.ageing_evolution import AgeingEvolution
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import NEIGHBOURS, POOL, OfSpace, OfTable
@@ -18,8 +18,10 @@ from gennas.spaces import nasbench101, nasbench201
 #: Searches that score architectures, with options; a new one adds a line.
 SEARCHES = {
     "ageing_evolution": (ageing_evolution, {"population": 10, "tournament": 5}),
+    "bayesian": (bayesian, {}),
     "local_search": (local_search, {}),
     "random_search": (random_search, {}),
+    "reinforce": (reinforce, {}),
 }
 SEVERAL = [name for name, (module, _) in SEARCHES.items() if module.DECLARATION["objectives"] == "several"]
 
@@ -86,7 +88,7 @@ def test_a_search_of_a_table_yields_its_rows(name):
 @pytest.mark.parametrize("name", sorted(set(SEARCHES) - {"random_search"}))
 def test_a_search_beats_random_search_where_neighbours_are_alike(name):
     def best(name):
-        return np.mean([value(run(name, seed, 200)[0][-1].answer) for seed in range(5)])
+        return np.mean([value(run(name, seed, 100)[0][-1].answer) for seed in range(5)])
 
     assert best(name) > best("random_search")
 
@@ -275,6 +277,7 @@ def test_the_pool_of_a_space_has_each_network_once():
     assert len(pool) == len({*pool}) == 5425
     assert {nasbench201.canonical(cell) for cell in nasbench201.all_architectures()[::50]} <= {*pool}
     assert found.encode(pool[7]) == nasbench201.encode(pool[7])
+    assert all(found.from_id(nasbench201.to_id(cell)) in pool for cell in nasbench201.all_architectures()[::500])
 
 
 def test_the_pool_of_a_space_that_is_not_listed_is_drawn():
@@ -299,6 +302,7 @@ def test_the_pool_of_a_small_space_is_all_of_it():
 def test_the_pool_of_a_table_has_the_first_row_of_each_network():
     table = OfTable(np.eye(4, dtype=np.int8), ["a", "b", "c", "d"], [0, 1, 0, 2])
     assert table.pool(np.random.default_rng(0)) == [0, 1, 3] and list(table.encode(1)) == [0, 1, 0, 0]
+    assert table.from_id("c") == 2 and table.from_id("e") is None
     assert OfTable(np.eye(4), ["a", "b", "c", "d"]).pool(np.random.default_rng(0)) == [0, 1, 2, 3]
 
 

@@ -1,0 +1,164 @@
+"""Bayesian optimisation: evaluate the candidate of which most improvement is expected, learn, repeat.
+
+A surrogate predicts every candidate of the pool from those evaluated so far; the next one has the largest expected
+improvement on the best of these (Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box
+Functions", 1998, equation 15). Within a batch, what was chosen before is believed to have the value predicted of it
+(the kriging believer of Ginsbourger, Le Riche and Carraro, 2010). No candidate is evaluated twice.
+
+Scores may have any scale and outliers: a surrogate sees -ln(1 + gap / median gap), standardised, the gap being that to
+the best one. So the best ones are told apart, and the bad ones are not told from very bad ones.
+
+With a `prior`, label-free scores, the search starts where they point and learns where they are wrong. Candidates
+without a score get what a Gaussian process expects of them; the first candidates are the best of a draw from it
+(Thompson, 1933); and the surrogate's mean follows the scores as far as evaluations confirm them. Nothing of this is in
+the papers above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic
+
+import numpy as np
+from scipy.special import erfcx, ndtr, ndtri
+from scipy.stats import rankdata
+
+from gennas.searches import driver
+from gennas.searches.base import Candidate, Scores, SearchContext, Step
+from gennas.searches.features import Distances, hamming, one_hot, represent, squared_euclidean, standardise
+from gennas.searches.surrogates import Posterior, Surrogate
+from gennas.searches.surrogates.gaussian_process import GaussianProcess
+from gennas.seeds import derive_seed
+
+DECLARATION = {
+    "scores": True,
+    "objectives": "one",
+    "supernet": False,
+    "options": {
+        "surrogate": {"enum": ["gp", "dngo"], "description": "a Gaussian process, by default, or a network"},
+        "initial": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "candidates before the surrogate chooses, by default 5: random ones, or the prior's",
+        },
+        "prior": {"type": "string", "description": "a proxy or aggregate: the search starts where its scores point"},
+        "encoding": {"type": "string", "description": "a learned encoding, instead of the space's own"},
+    },
+    "optional": ["surrogate", "initial", "prior", "encoding"],
+}
+INITIAL = 5
+#: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
+TIE = 1e-8
+
+
+def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
+    """ln E[max(0, f - best)] of f ~ N(mean, deviation^2), elementwise; finite however hopeless f is.
+
+    Source: Ament et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization", NeurIPS 2023,
+    equation 9.
+    """
+    u = (mean - best) / deviation
+    v = np.minimum(u, -1.0)  # where u is less, phi(u) + u Phi(u) cancels: factor phi(u) out
+    ratio = -v * erfcx(-v / np.sqrt(2)) * np.sqrt(np.pi / 2)  # -v Phi(v) / phi(v), near 1
+    remainder = np.where(v > -1e4, np.log1p(-np.minimum(ratio, 1 - 1e-16)), -2 * np.log(-v))
+    small = -(v**2) / 2 - np.log(2 * np.pi) / 2 + remainder
+    w = np.maximum(u, -1.0)
+    large = np.log(np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi) + w * ndtr(w))
+    logarithm: np.ndarray = np.log(deviation) + np.where(u > -1, large, small)
+    return logarithm
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Blom's normal scores (n,): the quantiles of the standard normal distribution at the values' ranks."""
+    scores: np.ndarray = ndtri((rankdata(values) - 0.375) / (len(values) + 0.25))
+    return scores
+
+
+def flatten(scores: Sequence[float]) -> np.ndarray:
+    """-ln(1 + gap / median gap) to the best score, standardised (n,); what has no score counts as the worst one."""
+    values = np.array(scores, float)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(len(values))
+    values[~finite] = values[finite].min()
+    gaps = values.max() - values
+    flat = -np.log1p(gaps / (np.median(gaps) or gaps.mean() or 1.0))
+    standardised: np.ndarray = (flat - flat.mean()) / (flat.std() or 1.0)
+    return standardised
+
+
+class BayesianOptimisation(Generic[Candidate]):
+    """Candidates are known by their row in the pool."""
+
+    def __init__(self, pool: Sequence[Candidate], surrogate: Surrogate, order: np.ndarray, initial: int) -> None:
+        """`order` (N,): which rows come first, of which `initial` ones begin, and of equally promising ones."""
+        self.pool = pool
+        self.surrogate = surrogate
+        self.order = order
+        self.initial = min(initial, len(pool))
+        self.rows: list[int] = []  # evaluated, or asked for
+        self.scores: list[float] = []
+
+    def ask(self, count: int) -> list[Candidate]:
+        """The first candidates, then the most promising ones; none if all have been evaluated."""
+        if len(self.rows) < self.initial:
+            chosen = self.order[len(self.rows) : self.initial][:count].tolist()
+        else:
+            chosen = self._promising(min(count, len(self.pool) - len(self.rows)))
+        self.rows += chosen
+        return [self.pool[row] for row in chosen]
+
+    def _promising(self, count: int) -> list[int]:
+        """The rows of a batch."""
+        rows, values = list(self.rows), flatten(self.scores)
+        if count:
+            self.surrogate.fit(rows, values)
+        for _ in range(count):
+            mean, deviation = self.surrogate.posterior(rows, values)
+            gain = log_expected_improvement(mean, deviation, values.max())
+            gain[rows] = -np.inf
+            most = gain[self.order] > gain.max() - TIE
+            rows.append(int(self.order[most.argmax()]))
+            values = np.append(values, mean[rows[-1]])
+        return rows[len(self.rows) :]
+
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
+        """Their first scores."""
+        self.scores += [score for score, *_ in scores]
+
+
+def interpolate(scores: Sequence[float], distances: Distances) -> Posterior:
+    """What a Gaussian process expects of all candidates but the first n, whose scores are given: mean and deviation."""
+    rows, values = range(len(scores)), normal_scores(np.array(scores))
+    process = GaussianProcess(distances)
+    process.fit(rows, values)
+    mean, deviation = process.posterior(rows, values)
+    return mean[len(scores) :], deviation[len(scores) :]
+
+
+def run(context: SearchContext) -> Iterator[Step]:
+    """Optimise over the pool of candidates."""
+    candidates, options = context.candidates, context.options
+    pool = candidates.pool(context.rng)
+    found = [(candidates.from_id(one), score) for one, score in (context.prior or {}).items()]
+    scored = [(candidate, score) for candidate, score in found if candidate is not None]
+    features = represent(context, [*(candidate for candidate, _ in scored), *pool])  # (scored + N, F)
+    measure = hamming if context.vectors is None else squared_euclidean
+    prior, order = None, context.rng.permutation(len(pool))
+    if scored:
+        mean, deviation = interpolate([score for _, score in scored], measure(features))
+        prior, order = normal_scores(mean), np.argsort(-context.rng.normal(mean, deviation))
+    surrogate = _surrogate(context, features[len(scored) :], measure, prior)
+    return driver.search(BayesianOptimisation(pool, surrogate, order, options.get("initial", INITIAL)), context)
+
+
+def _surrogate(
+    context: SearchContext, features: np.ndarray, measure: Callable[[np.ndarray], Distances], prior: np.ndarray | None
+) -> Surrogate:
+    """The one that the options name, over candidates of these features (N, F)."""
+    if context.options.get("surrogate", "gp") == "gp":
+        return GaussianProcess(measure(features), prior)
+    from gennas.searches.surrogates.dngo import Dngo  # imports torch, which takes seconds
+
+    inputs = standardise(one_hot(features)) if context.vectors is None else features
+    return Dngo(inputs, derive_seed(context.seed, "surrogate"), prior)

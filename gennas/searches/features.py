@@ -1,0 +1,43 @@
+"""What models of a pool read of its N candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gennas.searches.base import SearchContext
+
+#: From a candidate, by its row, to all of them (N,).
+Distances = Callable[[int], np.ndarray]
+
+
+def represent(context: SearchContext, chosen: Sequence[Any]) -> np.ndarray:
+    """Candidates by the learned encoding (n, D), standardised, or else by the space's own integers (n, F)."""
+    if context.vectors is None:
+        return np.array([context.candidates.encode(one) for one in chosen])
+    return standardise(np.array([context.vectors[context.candidates.to_id(one)] for one in chosen]))
+
+
+def hamming(encodings: np.ndarray) -> Distances:
+    """The numbers of differing entries, of encodings (N, F)."""
+    return lambda row: np.count_nonzero(encodings != encodings[row], axis=1)
+
+
+def squared_euclidean(vectors: np.ndarray) -> Distances:
+    """The squared distances, of vectors (N, D)."""
+    return lambda row: ((vectors - vectors[row]) ** 2).sum(axis=1)
+
+
+def one_hot(encodings: np.ndarray) -> np.ndarray:
+    """A column for each value that an entry of the encodings (N, F) has, 0 or 1."""
+    columns: np.ndarray = np.concatenate([entry[:, None] == np.unique(entry) for entry in encodings.T], axis=1)
+    return columns.astype(float)
+
+
+def standardise(vectors: np.ndarray) -> np.ndarray:
+    """Columns (N, D) of mean 0 and variance 1; a constant one becomes 0."""
+    deviation = vectors.std(axis=0)
+    standardised: np.ndarray = (vectors - vectors.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    return standardised
