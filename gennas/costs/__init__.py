@@ -1,0 +1,44 @@
+"""Costs: what a network takes to be stored and run, lower is cheaper, but where a module says so. One module each.
+
+A cost is a module with a `DECLARATION` (its `unit`) and `cost(network, inputs)`, which looks at the network or runs it
+once on the inputs, without gradients; found by name. It says nothing of how good the network is: searches are
+constrained by costs (`gennas.searches.constraints`), and two of them are the baselines among the proxies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gennas import catalogue
+
+if TYPE_CHECKING:
+    from gennas.spaces import Space
+
+
+def measure(space: Space, architecture: Any, names: Sequence[str]) -> tuple[float, ...]:
+    """Costs of an architecture's network of the benchmark's own size, for one input. Draws no random numbers."""
+    import torch  # takes seconds
+
+    with torch.random.fork_rng([]):
+        network = space.build(architecture).eval()
+    inputs = torch.zeros(space.INPUT_SHAPE)
+    return tuple(float(catalogue.load_module("costs", name).cost(network, inputs)) for name in names)
+
+
+class Costs:
+    """Some costs of the architectures of a space, by their ids; each network is measured once."""
+
+    def __init__(self, space: Space, names: Sequence[str]) -> None:
+        self.space = space
+        self.names = tuple(names)
+        self.known: dict[str, tuple[float, ...]] = {}
+
+    def __call__(self, ids: Sequence[str]) -> np.ndarray:
+        """The costs of architectures (n, names)."""
+        for architecture in ids:
+            if architecture not in self.known:
+                self.known[architecture] = measure(self.space, self.space.from_id(architecture), self.names)
+        return np.array([self.known[architecture] for architecture in ids]).reshape(len(ids), len(self.names))
