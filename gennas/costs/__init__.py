@@ -7,7 +7,7 @@ constrained by costs (`gennas.searches.constraints`), and two of them are the ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,16 +29,23 @@ def measure(space: Space, architecture: Any, names: Sequence[str]) -> tuple[floa
 
 
 class Costs:
-    """Some costs of the architectures of a space, by their ids; each network is measured once."""
+    """Some costs of the architectures of a space, by their ids; each network is measured once.
+
+    A space may say that several architectures have the same `layers` (see `gennas.spaces.Space`): one is measured.
+    """
 
     def __init__(self, space: Space, names: Sequence[str]) -> None:
         self.space = space
         self.names = tuple(names)
-        self.known: dict[str, tuple[float, ...]] = {}
+        self.layers: Callable[[Any], Hashable] = getattr(space, "layers", space.to_id)
+        self.known: dict[Hashable, tuple[float, ...]] = {}
 
     def __call__(self, ids: Sequence[str]) -> np.ndarray:
         """The costs of architectures (n, names)."""
-        for architecture in ids:
-            if architecture not in self.known:
-                self.known[architecture] = measure(self.space, self.space.from_id(architecture), self.names)
-        return np.array([self.known[architecture] for architecture in ids]).reshape(len(ids), len(self.names))
+        return np.array([self._of(self.space.from_id(one)) for one in ids]).reshape(len(ids), len(self.names))
+
+    def _of(self, architecture: Any) -> tuple[float, ...]:
+        layers = self.layers(architecture)
+        if layers not in self.known:
+            self.known[layers] = measure(self.space, architecture, self.names)
+        return self.known[layers]

@@ -42,6 +42,7 @@ class Counter(TorchDispatchMode):
 
 def count(network: nn.Module, inputs: Tensor) -> Counter:
     """Run the network once on a batch: on the CPU, for on the meta device shapes take longer than numbers."""
-    with torch.no_grad(), nothing_fused(network), Counter() as counter:
+    counter = Counter()
+    with torch.no_grad(), nothing_fused(network), counter:
         network(inputs)
     return counter

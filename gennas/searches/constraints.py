@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gennas import catalogue
+from gennas.costs import Costs
 from gennas.errors import InputError
+from gennas.seeds import derive_seed
 
 if TYPE_CHECKING:
     from gennas.searches.candidates import Candidates
+    from gennas.spaces import Space
 
+BOUNDS = {"at_most", "at_least", "quantile_at_most", "quantile_at_least"}
 #: Architectures drawn to know a space's quantiles, and that anything meets the constraints.
 SAMPLE = 256
 #: Draws, or mutations, of a candidate that meets them before there is taken to be none.
@@ -43,29 +48,49 @@ class Constraints:
         if section and not self.met(sample).any():
             bounds = zip(section, self.least, self.most, strict=True)
             said = ", ".join(f"{low:.6g} <= {name} <= {high:.6g}" for name, low, high in bounds)
-            raise InputError(f"constraints: none of {len(sample)} architectures drawn at random meets {said}; loosen them")
+            raise InputError(
+                f"constraints: none of {len(sample)} architectures drawn at random meets {said}; loosen them"
+            )
 
     def excess(self, ids: Sequence[str]) -> np.ndarray:
         """How far each cost (n, bounds) is above its bound, relative to it; 0 where it keeps to it."""
-        return np.maximum(0, self.costs(ids) / self.most - 1)
-
-    def violations(self, ids: Sequence[str]) -> np.ndarray:
-        """How far each cost (n, bounds) is outside its bounds: the excess, or how far the lower bound is above it."""
-        costs = np.maximum(self.costs(ids), np.finfo(float).tiny)
-        return self.excess(ids) + np.maximum(0, self.least / costs - 1)
+        excess: np.ndarray = np.maximum(0, self.costs(ids) / self.most - 1)
+        return excess
 
     def met(self, ids: Sequence[str]) -> np.ndarray:
         """Whether each architecture (n,) keeps to all bounds."""
         costs = self.costs(ids)
-        met: np.ndarray = ((self.least <= costs) & (costs <= self.most)).all(axis=1)
-        return met
+        within = (self.least <= costs) & (costs <= self.most)
+        return np.asarray(within.all(axis=1))
 
 
 def _bound(section: Mapping[str, float], side: str, drawn: np.ndarray) -> float:
-    """One side of a cost's bounds; infinitely far where params.yaml has none."""
+    """One side of a cost's bounds: infinitely far where there is none."""
     if (quantile := section.get(f"quantile_{side}")) is not None:
         return float(np.quantile(drawn, quantile))
     return float(section.get(side, -np.inf if side == "at_least" else np.inf))
+
+
+def find(section: Mapping[str, Mapping[str, float]], space: Space, candidates: Candidates, seed: int) -> Constraints:
+    """The constraints of a section of params.yaml on the candidates, of which `SAMPLE` are drawn with the seed.
+
+    Raises InputError for a cost or bound that there is not, and if none of the sample meets the constraints.
+    """
+    if not section:
+        return UNCONSTRAINED
+    for name, own in section.items():
+        catalogue.declaration("costs", name)
+        if unknown := own.keys() - BOUNDS:
+            raise InputError(f"constraints.{name}: {min(unknown)!r} is no bound; give {', '.join(sorted(BOUNDS))}")
+    rng = np.random.default_rng(derive_seed(seed, "constraints"))
+    sample = [candidates.to_id(candidates.draw(rng)) for _ in range(SAMPLE)]
+    return Constraints(section, Costs(space, list(section)), sample)
+
+
+def keep(candidates: Candidates, constraints: Constraints, declared: Mapping[str, Any]) -> Candidates:
+    """The candidates of a search: feasible ones, unless its DECLARATION says that it looks at constraints itself."""
+    free = constraints is UNCONSTRAINED or declared.get("growth")
+    return candidates if free else Feasible(candidates, constraints)
 
 
 #: No bounds.

@@ -9,8 +9,8 @@ else is reconstruction:
 - The policy is an LSTM that reads the encoding of a partial architecture and gives a logit to each value of each
   feature. The probability of an expansion is the softmax, over those that are allowed, of the sum of its values'.
 - Each batch is the best-predicted of `PROPOSALS` draws from the policy and, for a share, plain draws. As what a
-  predictor selected is no sample of the policy, REINFORCE learns from the plain draws alone, and the predicted reward Q
-  is its control variate: grad E[Q] + (R - Q) grad log p, whose mean is grad E[R] whatever Q is. The first term is exact.
+  predictor selected is no sample of the policy, REINFORCE learns from the plain draws alone, with the predicted reward
+  Q as control variate: grad E[Q] + (R - Q) grad log p. Its mean is grad E[R] whatever Q is; the first term is exact.
 - Rewards, levels and the predictor are those of `gennas.searches.growth`; weights are not shared.
 """
 
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from gennas.searches import driver
 from gennas.searches.base import Scores, SearchContext, Step
-from gennas.searches.growth import Growth
+from gennas.searches.growth import Beam, Growth
 from gennas.seeds import derive_seed
 
 DECLARATION = {"scores": True, "objectives": "one", "supernet": False, "growth": True, "options": {}}
@@ -59,7 +59,7 @@ class Policy(nn.Module):
         table = self.readout(hidden[-1]).view(-1, VALUES)  # (features, VALUES)
         values = torch.from_numpy(expansions).long() + VALUES // 2  # (n, features)
         logits = table[torch.arange(len(table)), values].sum(dim=1)
-        return logits.log_softmax(dim=0)
+        return torch.log_softmax(logits, dim=0)
 
 
 def surrogate(
@@ -87,7 +87,7 @@ class Epnas:
             torch.default_generator.manual_seed(derive_seed(context.seed, "policy"))
             self.policy = Policy(len(self.growth.encode([self.growth.space.ROOT])[0]))
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=LEARNING_RATE, maximize=True)
-        self.beam: list[tuple[Any, list[Any]]] = []
+        self.beam: Beam = []
         self.expected: list[np.ndarray] = []  # predicted rewards of the beam's expansions
         self.plain: list[tuple[int, int]] = []  # plain draws: which parent, which of its expansions
 

@@ -8,24 +8,29 @@ for the last level, half of the others for the one before, and so on; what a sma
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.stats import norm, rankdata
 
+from gennas.errors import InputError
 from gennas.searches.base import Scores, SearchContext
 from gennas.searches.candidates import OfSpace
 
+#: Partial architectures, and what each may grow into.
+Beam = list[tuple[Any, list[Any]]]
 #: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
 PENALTY = 0.1
-#: Architectures of a level that are expanded at a time.
-BEAM = 10
+#: Architectures of a level that are expanded at a time, the best that may grow: all of them, if it had few.
+BEAM = 25
 
 
 def quantiles(scores: np.ndarray) -> np.ndarray:
     """Where each of scores (n,) is among all of them, in (0, 1), the highest last; equal ones share their mean."""
-    return (rankdata(scores) - 0.5) / len(scores)
+    found: np.ndarray = (rankdata(scores) - 0.5) / len(scores)
+    return found
 
 
 def rewards(quality: np.ndarray, violations: np.ndarray) -> np.ndarray:
@@ -39,28 +44,28 @@ def rewards(quality: np.ndarray, violations: np.ndarray) -> np.ndarray:
 
 
 class Predictor:
-    """A Gaussian process of scores, by their ranks, on what architectures are like: their encodings and costs."""
+    """A Gaussian process of scores, by their ranks, on the encodings of architectures, one-hot.
 
-    def __init__(self, encodings: np.ndarray, costs: np.ndarray, scores: np.ndarray) -> None:
-        """Learn the scores (n,) of architectures: encodings (n, features), integers, and costs (n, bounds)."""
-        from sklearn.compose import make_column_transformer
+    Costs as further features made it worse on NAS-Bench-201: the encoding says all of them already.
+    """
+
+    def __init__(self, encodings: np.ndarray, scores: np.ndarray) -> None:
+        """Learn the scores (n,) of architectures from their encodings (n, features)."""
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
         from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        from sklearn.preprocessing import OneHotEncoder
 
-        features = encodings.shape[1]
-        columns = make_column_transformer(
-            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(range(features))),
-            (StandardScaler(), list(range(features, features + costs.shape[1]))),
-        )
         kernel = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (0.3, 30.0)) + WhiteKernel(0.1, (1e-4, 1.0))
-        self.model = make_pipeline(columns, GaussianProcessRegressor(kernel))
-        self.model.fit(np.hstack([encodings, costs]), norm.ppf(quantiles(scores)))
+        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        self.model = make_pipeline(one_hot, GaussianProcessRegressor(kernel))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a scale at its limit, as of few scores or equal ones
+            self.model.fit(encodings, norm.ppf(quantiles(scores)))
 
-    def __call__(self, encodings: np.ndarray, costs: np.ndarray) -> np.ndarray:
-        """The predicted quantiles (n,) of architectures among those learned."""
-        predicted: np.ndarray = norm.cdf(self.model.predict(np.hstack([encodings, costs])))
+    def __call__(self, encodings: np.ndarray) -> np.ndarray:
+        """The predicted quantiles (n,) of architectures among those learned; rounded, as ties depend on threads else."""
+        predicted: np.ndarray = norm.cdf(self.model.predict(encodings)).round(6)
         return predicted
 
 
@@ -69,8 +74,10 @@ class Growth:
 
     def __init__(self, context: SearchContext) -> None:
         assert isinstance(context.candidates, OfSpace)
-        self.space: Any = context.candidates.space
-        self.context = context
+        self.space: Any = cast(Any, context.candidates.space)
+        self.canonical = getattr(self.space, "canonical", lambda architecture: architecture)
+        self.constraints = context.constraints
+        self.evaluations = context.evaluations
         self.level = 1  # of what is evaluated now
         self.parents: list[Any] = [self.space.ROOT]
         self.found: dict[Any, float] = {}  # score of each architecture that has been evaluated
@@ -85,38 +92,56 @@ class Growth:
     def room(self) -> int:
         """How many evaluations this level has left."""
         levels_after = self.space.LEVELS - self.level
-        budget = self.context.evaluations
-        return (budget if self.last else max(1, budget >> levels_after + 1)) - len(self.here)
+        budget = self.evaluations if self.last else max(1, self.evaluations >> levels_after + 1)
+        return budget - len(self.here)
 
     def limit(self, count: int) -> int:
         """As many of `count` evaluations as this level has left."""
         return min(count, self.room())
 
-    def beam(self) -> list[tuple[Any, list[Any]]]:
-        """The best parents that have anything left to grow into, and what: at the next level if this one is done."""
+    def beam(self) -> Beam:
+        """The best parents that have anything left to grow into, and what: at the next level if this one is done.
+
+        Raises InputError if nothing complete meets the constraints.
+        """
         beam = self._beam()
         while not self.last and (self.room() <= 0 or not beam):
-            self.level, self.here, self.parents = self.level + 1, [], self._best_first(self.here)
+            self._ascend([child for _, children in beam for child in children])
             beam = self._beam()
+        if not beam and not any(map(self.eligible, self.here)):
+            raise InputError("constraints: nothing that can be grown meets them; loosen them")
         return beam
 
-    def _beam(self) -> list[tuple[Any, list[Any]]]:
-        fresh = ((parent, self._fresh(parent)) for parent in self.parents)
-        return list(itertools.islice((pair for pair in fresh if pair[1]), BEAM))
+    def _ascend(self, left: list[Any]) -> None:
+        """Go on to the next level: its parents are those of this one, then what is left of it, the best first."""
+        ranked = zip((self.here, left), (self.rewards(self.here), self.predicted_rewards(left)), strict=True)
+        self.parents = [own[i] for own, reward in ranked for i in np.argsort(-reward, kind="stable")]
+        self.level, self.here = self.level + 1, []
 
-    def _fresh(self, parent: Any) -> list[Any]:
-        """What a parent may grow into and has not; at the last level, networks that are new and feasible."""
-        children = self.space.expansions(parent, self.level - 1)
-        if not self.last:
-            return [child for child in children if child not in self.found]
-        canonical = getattr(self.space, "canonical", lambda architecture: architecture)
-        known = set(map(canonical, self.found))
-        children = [child for child in children if canonical(child) not in known]
-        return [child for child, met in zip(children, self.context.constraints.met(self.ids(children)), strict=True) if met]
+    def _beam(self) -> Beam:
+        known = set(map(self._identity, self.found))
+        beam: Beam = []
+        for parent in self.parents:
+            if children := self._fresh(parent, known):
+                beam.append((parent, children))
+            if len(beam) == BEAM:
+                break
+        return beam
 
-    def _best_first(self, architectures: Sequence[Any]) -> list[Any]:
-        order = np.argsort(-self.rewards(architectures), kind="stable")
-        return [architectures[i] for i in order]
+    def _fresh(self, parent: Any, known: set[Any]) -> list[Any]:
+        """What a parent may grow into and is not known yet, which it is then; if complete, what is feasible."""
+        grown = self.space.expansions(parent, self.level - 1)
+        allowed = self.constraints.met(self.ids(grown)) if self.last else itertools.repeat(True)
+        fresh = {}
+        for child, own in zip(grown, allowed, strict=False):
+            if own and (identity := self._identity(child)) not in known:
+                known.add(identity)
+                fresh[identity] = child
+        return list(fresh.values())
+
+    def _identity(self, architecture: Any) -> Any:
+        """Equal for complete architectures that are the same network; partial ones may grow into different ones."""
+        return self.canonical(architecture) if self.last else architecture
 
     def ids(self, architectures: Sequence[Any]) -> list[str]:
         """The ids of architectures."""
@@ -133,23 +158,20 @@ class Growth:
 
     def predicted_rewards(self, architectures: Sequence[Any]) -> np.ndarray:
         """The rewards (n,) that the predictor expects; all equal before there is one."""
-        if self.predictor is None:
+        if self.predictor is None or not architectures:
             return np.full(len(architectures), 0.5)
-        return self._penalised(self.predictor(*self._features(architectures)), architectures)
+        return self._penalised(self.predictor(self.encode(architectures)), architectures)
 
     def _penalised(self, quality: np.ndarray, architectures: Sequence[Any]) -> np.ndarray:
         """What a partial architecture lacks it may still get; what it has too much of it keeps."""
-        return rewards(quality, self.context.constraints.excess(self.ids(architectures)))
-
-    def _features(self, architectures: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-        return self.encode(architectures), self.context.constraints.costs(self.ids(architectures))
+        return rewards(quality, self.constraints.excess(self.ids(architectures)))
 
     def tell(self, architectures: Sequence[Any], scores: Sequence[Scores]) -> None:
         """Add what has been evaluated, and learn to predict all of it anew."""
         self.found.update((one, own[0]) for one, own in zip(architectures, scores, strict=True))
         self.here += architectures
-        self.predictor = Predictor(*self._features(list(self.found)), np.array([*self.found.values()]))
+        self.predictor = Predictor(self.encode(list(self.found)), np.array([*self.found.values()]))
 
     def eligible(self, architecture: Any) -> bool:
         """Whether an architecture may be the answer."""
-        return bool(self.context.constraints.met(self.ids([architecture]))[0])
+        return bool(self.constraints.met(self.ids([architecture]))[0])

@@ -8,13 +8,13 @@ and constraints, which the paper has not, count as they do for `epnas`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from gennas.searches import driver
-from gennas.searches.base import Scores, SearchContext, Step
+from gennas.searches.base import SearchContext, Step
 from gennas.searches.growth import Growth
 
 DECLARATION = {"scores": True, "objectives": "one", "supernet": False, "growth": True, "options": {}}

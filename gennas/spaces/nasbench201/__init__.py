@@ -15,6 +15,7 @@ from gennas.spaces.nasbench201.cell import all_architectures as all_architecture
 from gennas.spaces.nasbench201.cell import encode as encode
 from gennas.spaces.nasbench201.cell import from_id as from_id
 from gennas.spaces.nasbench201.cell import graph as graph
+from gennas.spaces.nasbench201.cell import layers as layers
 from gennas.spaces.nasbench201.cell import mutate as mutate
 from gennas.spaces.nasbench201.cell import neighbours as neighbours
 from gennas.spaces.nasbench201.cell import random_architecture as random_architecture
