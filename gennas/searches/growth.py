@@ -7,9 +7,9 @@ for the last level, half of the others for the one before, and so on; what a sma
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +21,8 @@ from gennas.searches.candidates import OfSpace
 
 #: Partial architectures, and what each may grow into.
 Beam = list[tuple[Any, list[Any]]]
+#: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
+PENALTY = 0.1
 #: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
 PENALTY = 0.1
 #: Architectures of a level that are expanded at a time, the best that may grow: all of them, if it had few.
@@ -56,7 +58,7 @@ class Predictor:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import OneHotEncoder
 
-        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (0.3, 30.0)) + WhiteKernel(0.1, (1e-4, 1.0))
+        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (1.0, 30.0)) + WhiteKernel(0.1, (1e-4, 1.0))
         one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
         self.model = make_pipeline(one_hot, GaussianProcessRegressor(kernel))
         with warnings.catch_warnings():
@@ -64,7 +66,7 @@ class Predictor:
             self.model.fit(encodings, norm.ppf(quantiles(scores)))
 
     def __call__(self, encodings: np.ndarray) -> np.ndarray:
-        """The predicted quantiles (n,) of architectures among those learned; rounded, as ties depend on threads else."""
+        """The predicted quantiles (n,) of architectures among those learned; rounded, or threads would break ties."""
         predicted: np.ndarray = norm.cdf(self.model.predict(encodings)).round(6)
         return predicted
 
@@ -75,13 +77,15 @@ class Growth:
     def __init__(self, context: SearchContext) -> None:
         assert isinstance(context.candidates, OfSpace)
         self.space: Any = cast(Any, context.candidates.space)
-        self.canonical = getattr(self.space, "canonical", lambda architecture: architecture)
+        self.canonical = cache(getattr(self.space, "canonical", lambda architecture: architecture))
+        self.expansions: Callable[[Any, int], list[Any]] = cache(self.space.expansions)
         self.constraints = context.constraints
         self.evaluations = context.evaluations
         self.level = 1  # of what is evaluated now
-        self.parents: list[Any] = [self.space.ROOT]
         self.found: dict[Any, float] = {}  # score of each architecture that has been evaluated
         self.here: list[Any] = []  # those of this level
+        self.known: set[Any] = set()  # the identities of all
+        self.eligible = cache(self._eligible)
         self.predictor: Predictor | None = None
 
     @property
@@ -99,49 +103,28 @@ class Growth:
         """As many of `count` evaluations as this level has left."""
         return min(count, self.room())
 
-    def beam(self) -> Beam:
-        """The best parents that have anything left to grow into, and what: at the next level if this one is done.
-
-        Raises InputError if nothing complete meets the constraints.
-        """
-        beam = self._beam()
-        while not self.last and (self.room() <= 0 or not beam):
-            self._ascend([child for _, children in beam for child in children])
-            beam = self._beam()
-        if not beam and not any(map(self.eligible, self.here)):
-            raise InputError("constraints: nothing that can be grown meets them; loosen them")
-        return beam
-
-    def _ascend(self, left: list[Any]) -> None:
-        """Go on to the next level: its parents are those of this one, then what is left of it, the best first."""
-        ranked = zip((self.here, left), (self.rewards(self.here), self.predicted_rewards(left)), strict=True)
-        self.parents = [own[i] for own, reward in ranked for i in np.argsort(-reward, kind="stable")]
+    def ascend(self) -> None:
+        """Go on to the next level."""
         self.level, self.here = self.level + 1, []
+        self.known = set(map(self.identity, self.found))
 
-    def _beam(self) -> Beam:
-        known = set(map(self._identity, self.found))
-        beam: Beam = []
-        for parent in self.parents:
-            if children := self._fresh(parent, known):
-                beam.append((parent, children))
-            if len(beam) == BEAM:
-                break
-        return beam
+    def fresh(self, architectures: Iterable[Any]) -> list[Any]:
+        """Those that are worth an evaluation, each once: not known and, if complete, new networks that are feasible."""
+        new = {self.identity(one): one for one in architectures if not self.last or self.eligible(one)}
+        return [one for identity, one in new.items() if identity not in self.known]
 
-    def _fresh(self, parent: Any, known: set[Any]) -> list[Any]:
-        """What a parent may grow into and is not known yet, which it is then; if complete, what is feasible."""
-        grown = self.space.expansions(parent, self.level - 1)
-        allowed = self.constraints.met(self.ids(grown)) if self.last else itertools.repeat(True)
-        fresh = {}
-        for child, own in zip(grown, allowed, strict=False):
-            if own and (identity := self._identity(child)) not in known:
-                known.add(identity)
-                fresh[identity] = child
-        return list(fresh.values())
-
-    def _identity(self, architecture: Any) -> Any:
+    def identity(self, architecture: Any) -> Any:
         """Equal for complete architectures that are the same network; partial ones may grow into different ones."""
         return self.canonical(architecture) if self.last else architecture
+
+    def check(self) -> None:
+        """Raise InputError if nothing has been evaluated that meets the constraints, when there is nothing left."""
+        if not any(map(self.eligible, self.found)):
+            raise InputError("constraints: nothing that was grown meets them; loosen them")
+
+    def grown(self, parent: Any) -> list[Any]:
+        """What an architecture of the level before may grow into that is worth an evaluation."""
+        return self.fresh(self.expansions(parent, self.level - 1))
 
     def ids(self, architectures: Sequence[Any]) -> list[str]:
         """The ids of architectures."""
@@ -170,8 +153,9 @@ class Growth:
         """Add what has been evaluated, and learn to predict all of it anew."""
         self.found.update((one, own[0]) for one, own in zip(architectures, scores, strict=True))
         self.here += architectures
+        self.known.update(map(self.identity, architectures))
         self.predictor = Predictor(self.encode(list(self.found)), np.array([*self.found.values()]))
 
-    def eligible(self, architecture: Any) -> bool:
+    def _eligible(self, architecture: Any) -> bool:
         """Whether an architecture may be the answer."""
         return bool(self.constraints.met(self.ids([architecture]))[0])
