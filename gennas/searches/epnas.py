@@ -77,7 +77,7 @@ class Policy(nn.Module):
 def surrogate(log_p: Tensor, predicted: Tensor, residuals: Tensor) -> Tensor:
     """What has the gradient of the policy's mean reward, of draws (n,): log-probabilities and predicted rewards.
 
-    The baseline is subtracted from these. The first draws (k,) are plain: `residuals` are their rewards less predictions.
+    The baseline is subtracted from these. The first draws, (k,), are plain: their `residuals` are R - Q.
     """
     plain = log_p[: len(residuals)] * residuals
     return (log_p * predicted).mean() + plain.sum() / max(1, len(plain))

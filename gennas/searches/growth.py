@@ -19,14 +19,8 @@ from gennas.errors import InputError
 from gennas.searches.base import Scores, SearchContext
 from gennas.searches.candidates import OfSpace
 
-#: Partial architectures, and what each may grow into.
-Beam = list[tuple[Any, list[Any]]]
 #: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
 PENALTY = 0.1
-#: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
-PENALTY = 0.1
-#: Architectures of a level that are expanded at a time, the best that may grow: all of them, if it had few.
-BEAM = 25
 
 
 def quantiles(scores: np.ndarray) -> np.ndarray:
@@ -110,8 +104,11 @@ class Growth:
 
     def fresh(self, architectures: Iterable[Any]) -> list[Any]:
         """Those that are worth an evaluation, each once: not known and, if complete, new networks that are feasible."""
-        new = {self.identity(one): one for one in architectures if not self.last or self.eligible(one)}
-        return [one for identity, one in new.items() if identity not in self.known]
+        new: dict[Any, Any] = {}
+        for one in architectures:
+            if (identity := self.identity(one)) not in self.known and (not self.last or self.eligible(one)):
+                new.setdefault(identity, one)
+        return list(new.values())
 
     def identity(self, architecture: Any) -> Any:
         """Equal for complete architectures that are the same network; partial ones may grow into different ones."""

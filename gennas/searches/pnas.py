@@ -19,8 +19,6 @@ from gennas.searches.base import SearchContext, Step
 from gennas.searches.growth import Growth
 
 DECLARATION = {"scores": True, "objectives": "one", "supernet": False, "growth": True, "options": {}}
-
-
 #: Architectures of a level that are expanded, the best that may grow: all of them, if it had few.
 BEAM = 25
 
