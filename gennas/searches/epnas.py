@@ -39,7 +39,7 @@ PROPOSALS = 256
 #: How often they are drawn until one of them is worth an evaluation.
 PATIENCE = 20
 #: The share of a batch that is drawn and not selected.
-PLAIN = 0.2
+PLAIN = 0.1
 LEARNING_RATE = 0.003
 #: Weight of the policy's entropy, of a step, at first; it falls to zero with the evaluations that are left.
 ENTROPY = 0.01
@@ -138,19 +138,21 @@ class Epnas:
         for level in range(self.growth.level):
             with torch.no_grad():
                 steps = {prefix: log_p.exp().numpy() for prefix, log_p in self.steps(paths, level).items()}
-            paths = [(*path, *self._step(path[-1], level, steps)) for path in paths]
+            paths = [(*path, *self._step(path[level:], level, steps)) for path in paths]
         return paths
 
-    def _step(self, prefix: Any, level: int, steps: Mapping[Any, np.ndarray]) -> list[Any]:
-        """A random expansion, if one is legal."""
-        if prefix not in steps:
-            return []
-        p = steps[prefix]
-        return [self.legal(prefix, level)[int(self.rng.choice(len(p), p=p / p.sum()))]]
+    def _step(self, prefix: Path, level: int, steps: Mapping[Any, np.ndarray]) -> list[Any]:
+        """A random expansion of what a path ends with at this level; none where it has ended, or now does."""
+        return [
+            self.legal(one, level)[int(self.rng.choice(len(p), p=p / p.sum()))]
+            for one in prefix
+            if (p := steps.get(one)) is not None
+        ]
 
     def steps(self, paths: Sequence[Path], level: int) -> dict[Any, Tensor]:
         """The log-probabilities of the legal expansions of each architecture of a level that paths pass."""
-        prefixes = [prefix for prefix in dict.fromkeys(path[level] for path in paths) if self.legal(prefix, level)]
+        passed = dict.fromkeys(path[level] for path in paths if len(path) > level)
+        prefixes = [prefix for prefix in passed if self.legal(prefix, level)]
         if not prefixes:
             return {}
         encode = self.growth.encode

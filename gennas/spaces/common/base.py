@@ -30,7 +30,7 @@ class Space(Protocol):
       all different;
     - `layers(architecture)`: equal for architectures whose networks have the same layers, hence the same costs;
     - growth: `LEVELS` steps from an architecture `ROOT` to complete ones, `expansions(prefix, level)` being those that
-      an architecture of `level` steps may grow into, each once. All are members of the space.
+      an architecture of `level` steps may grow into, each once; some into none. All are members of the space.
     """
 
     @property
