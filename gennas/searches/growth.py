@@ -18,6 +18,7 @@ from scipy.stats import norm, rankdata
 from gennas.errors import InputError
 from gennas.searches.base import Scores, SearchContext
 from gennas.searches.candidates import OfSpace
+from gennas.searches.constraints import UNCONSTRAINED
 
 #: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
 PENALTY = 0.1
@@ -73,7 +74,7 @@ class Growth:
         self.space: Any = cast(Any, context.candidates.space)
         self.canonical = cache(getattr(self.space, "canonical", lambda architecture: architecture))
         self.expansions: Callable[[Any, int], list[Any]] = cache(self.space.expansions)
-        self.constraints = context.constraints
+        self.constraints = context.constraints or UNCONSTRAINED
         self.evaluations = context.evaluations
         self.level = 1  # of what is evaluated now
         self.found: dict[Any, float] = {}  # score of each architecture that has been evaluated
