@@ -1,4 +1,4 @@
-"""Costs: what a network takes to be stored and run, lower is cheaper, but where a module says so. One module each.
+"""Costs: what a network takes to be stored and run. One module each.
 
 A cost is a module with a `DECLARATION` (its `unit`) and `cost(network, inputs)`, which looks at the network or runs it
 once on the inputs, without gradients; found by name. It says nothing of how good the network is: searches are
