@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gennas.searches.base import Step
     from gennas.spaces import Space
 
-Room = Literal["aggregates", "benchmarks", "proxies", "searches", "spaces", "tasks"]
-ROOMS: tuple[Room, ...] = ("aggregates", "benchmarks", "proxies", "searches", "spaces", "tasks")
+Room = Literal["aggregates", "benchmarks", "costs", "proxies", "searches", "spaces", "tasks"]
+ROOMS: tuple[Room, ...] = ("aggregates", "benchmarks", "costs", "proxies", "searches", "spaces", "tasks")
 
 
 def score(
@@ -177,6 +177,7 @@ def search(
     device: str | torch.device = "cpu",
     prior: Mapping[str, float] | None = None,
     encoding: Mapping[str, np.ndarray] | None = None,
+    constraints: Mapping[str, Mapping[str, float]] | None = None,
     **options: Any,
 ) -> Iterator[Step]:
     """Search a space; yield (architecture, scores, answer so far) for each evaluation, architectures as their ids.
@@ -185,8 +186,10 @@ def search(
     of `gennas.names("searches")`. `by` scores a list of ids: a number each, higher is better, or a tuple of numbers,
     one per objective, for a search that takes several. Each architecture is scored once, however often it is asked
     for. `batch` architectures are chosen, then scored together. `options` are the search's own; for those that take
-    them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. A search by a supernet
-    (`nasi`) needs neither `by` nor `evaluations` but a `protocol`, by default `reduced`.
+    them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. The answer keeps to the
+    `constraints`, bounds on costs (`gennas.names("costs")`) such as `{"flops": {"quantile_at_most": 0.5}}`, see
+    `gennas.searches.constraints`. A search by a supernet (`nasi`) needs neither `by` nor `evaluations` but a
+    `protocol`, by default `reduced`.
 
     Sources: in the modules of `gennas.searches`.
 
@@ -199,18 +202,23 @@ def search(
     """
     from gennas.searches.base import SearchContext
     from gennas.searches.candidates import OfSpace
+    from gennas.searches.constraints import find, keep
 
     declared = catalogue.declaration("searches", kind)
     name, found = (space, spaces.load(space)) if isinstance(space, str) else (None, space)
     _check_options(kind, declared, options, {"prior": prior, "encoding": encoding})
+    if declared.get("growth") and not spaces.has_growth(found):
+        raise InputError(f"space: its architectures do not grow step by step, as the search {kind} has them")
+    bounds = find(constraints or {}, found, OfSpace(found), seed)
     context = SearchContext(
-        OfSpace(found),
+        keep(OfSpace(found), bounds, declared),
         derive_seed(seed, "search_architecture", kind, 0),
         options,
         evaluations=evaluations,
         batch=batch,
         prior=prior,
         vectors=encoding,
+        constraints=bounds,
         **(_scored(kind, by, evaluations, batch) if declared["scores"] else {}),
         **(_by_supernet(kind, name, protocol, device) if declared["supernet"] else {}),
     )

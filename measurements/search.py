@@ -25,6 +25,7 @@ from gennas import spaces
 from gennas.devices import prepare
 from gennas.scoring import Protocol
 from gennas.searches.candidates import OfSpace
+from gennas.searches.constraints import UNCONSTRAINED
 from gennas.searches.halving import Halving
 from measurements.subjects import DOCS, FOLDER, SUBJECTS, machine, show
 from stages.finals import choose, score_finalists, winner
@@ -57,7 +58,9 @@ def run_search(
         window = scorer.protocol.readout_window
         stopping = Halving(halving["rungs"], window, halving["minimum"]) if halving else None
         objectives = Objectives([by_proxy(workers, scorer, stopping)])
-        context = make_context(search, OfSpace(spaces.load("nasbench201")), objectives, [], seed, repetition)
+        context = make_context(
+            search, OfSpace(spaces.load("nasbench201")), UNCONSTRAINED, objectives, [], seed, repetition
+        )
         rows += step_rows(context, search["kind"], name, repetition, objectives)
     return rows
 

@@ -24,11 +24,15 @@ Row = dict[str, Any]
 
 
 def choose(steps: Sequence[Mapping[str, Any]], count: int) -> list[str]:
-    """The finalists of a search, best first; those of one that scores nothing are its runs' answers.
+    """The finalists of a search, best first.
+
+    Those of one that scores nothing are its runs' answers; so are those of one that grows architectures, for it scores
+    some that break its constraints.
 
     Equal scores are those of one network under several names, as NAS-Bench-201 has many: one of them is enough.
     """
-    if not catalogue.declaration("searches", steps[0]["kind"])["scores"]:
+    declared = catalogue.declaration("searches", steps[0]["kind"])
+    if not declared["scores"] or declared.get("growth"):
         return list(dict.fromkeys({row["seed"]: row["best_architecture"] for row in steps}.values()))[:count]
     best: dict[str, tuple[float, ...]] = {}
     for row in steps:  # one run may have stopped what another one trained to the end

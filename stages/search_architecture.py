@@ -20,8 +20,10 @@ from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
 from gennas.scoring import Protocol
+from gennas.searches import constraints
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import Candidates, OfSpace, OfTable
+from gennas.searches.constraints import Constraints
 from gennas.searches.halving import Halving
 from gennas.seeds import derive_seed
 from stages.support import artifacts
@@ -67,20 +69,31 @@ def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, An
     return Halving(search["halving"]["rungs"], window, search["halving"]["minimum"])
 
 
+def find_constraints(search: Mapping[str, Any], name: str, space: str, found: Candidates, seed: int) -> Constraints:
+    """The constraints of a search, the same for all searches and runs of a study that state them alike."""
+    try:
+        return constraints.find(search.get("constraints", {}), spaces.load(space), found, seed)
+    except InputError as error:
+        raise InputError(f"params.yaml: search_architecture.searches.{name}.{error}") from error
+
+
 def make_context(
-    search: Mapping[str, Any], found: Candidates, scorer: Objectives, prior: Sequence[Path], seed: int, repetition: int
-) -> SearchContext:
+    search: Mapping[str, Any], found: Candidates, bounds: Constraints, scorer: Objectives, prior: Sequence[Path],
+    seed: int, repetition: int,
+) -> SearchContext:  # fmt: skip
     """What a run of a search is given, but for a supernet."""
     kind = search["kind"]
-    options = catalogue.declaration("searches", kind)["options"]
+    declared = catalogue.declaration("searches", kind)
+    options = declared["options"]
     return SearchContext(
-        found,
+        constraints.keep(found, bounds, declared),
         derive_seed(seed, "search_architecture", kind, repetition),
         {option: search[option] for option in options if option in search},
         scorer,
         evaluations=search.get("evaluations", 0),
         batch=search.get("batch", 1),
         prior=read_prior(prior, search["prior"]) if "prior" in search else None,
+        constraints=bounds,
     )
 
 
@@ -113,11 +126,12 @@ def unit(
     """One run of one search: its steps."""
     asked = [given["benchmark"] for given in objectives if "benchmark" in given]
     found = find_candidates(candidates, space, benchmark, dict.fromkeys([target, *asked]))
+    bounds = find_constraints(search, name, space, found, seed)
     sources = Sources(space, seed, target, benchmark, images, scores, labelled)
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
         scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
-        context = make_context(search, found, scorer, prior, seed, repetition)
+        context = make_context(search, found, bounds, scorer, prior, seed, repetition)
         if catalogue.declaration("searches", search["kind"])["supernet"]:
             context = with_supernet(context, space, protocol)
         rows = [*step_rows(context, search["kind"], name, repetition, scorer)]

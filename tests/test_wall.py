@@ -15,7 +15,7 @@ ROOMS = (
     ("gennas.files",),
     ("gennas.data", "gennas.spaces"),
     ("gennas.families",),
-    ("gennas.benchmarks", "gennas.scoring"),
+    ("gennas.benchmarks", "gennas.costs", "gennas.scoring"),
     ("gennas.regression",),
     ("gennas.proxies",),
     ("gennas.aggregates",),

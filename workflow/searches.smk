@@ -82,6 +82,12 @@ def searching_code(stage, by, kinds=lambda wildcards: []):
     return find
 
 
+def search_modules(wildcards):
+    """What a search imports by name: its kind, and the costs that constrain it."""
+    costs = sorted(search(wildcards).get("constraints", {}))
+    return [f"gennas/searches/{search(wildcards)['kind']}", *(f"gennas/costs/{cost}" for cost in costs)]
+
+
 def search_job(wildcards):
     """What a run of a search is given of its section."""
     return {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}

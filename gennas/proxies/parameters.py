@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from gennas.costs import parameters
 from gennas.scoring import Context, Score
 
 DECLARATION = {"families": ["images", "sequences"], "protocol": False}
@@ -18,6 +19,6 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     def count(architecture: Any) -> Score:
         with torch.device("meta"):
             network = context.space.build(architecture)
-        return Score(float(sum(p.numel() for p in network.parameters())))
+        return Score(parameters.cost(network, torch.empty(0)))
 
     return lambda architectures: map(count, architectures)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gennas import scoring
     from gennas.searches.candidates import Candidates
+    from gennas.searches.constraints import Constraints
 
 Candidate = TypeVar("Candidate")
 #: One number per objective, higher is better.
@@ -53,6 +54,7 @@ class SearchContext:
     batch: int = 1  # asked for, then scored together
     prior: Mapping[str, float] | None = None  # label-free scores of some architectures, by id; higher is better
     vectors: Mapping[str, np.ndarray] | None = None  # a learned encoding, by id
+    constraints: Constraints | None = None  # the candidates meet them, unless the search looks at them itself
     protocol: scoring.Protocol | None = None  # of the networks that a search builds itself
     device: torch.device | None = None
     supernet: Callable[[], Any] | None = None  # the space's, of the protocol's size, initialised anew

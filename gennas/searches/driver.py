@@ -16,9 +16,11 @@ def ask_tell(
     """Yield (candidate, scores, best candidate so far) for each evaluation; `batch` of them are scored together.
 
     It ends early when the searcher has nothing left to ask for. The best has the highest first score, the first of
-    equals; further objectives decide between equal ones.
+    equals; further objectives decide between equal ones. A searcher that evaluates what may not be the answer says so
+    by `eligible(candidate)`: that is then worse than anything else.
     """
-    best: tuple[Scores, Candidate] | None = None
+    eligible: Callable[[Candidate], bool] = getattr(searcher, "eligible", lambda candidate: True)
+    best: tuple[tuple[bool, Scores], Candidate] | None = None
     done = 0
     while done < evaluations:
         candidates = searcher.ask(min(batch, evaluations - done))
@@ -28,8 +30,9 @@ def ask_tell(
         searcher.tell(candidates, scores)
         done += len(candidates)
         for candidate, own in zip(candidates, scores, strict=True):
-            if best is None or own > best[0]:
-                best = own, candidate
+            rank = eligible(candidate), own
+            if best is None or rank > best[0]:
+                best = rank, candidate
             yield candidate, own, best[1]
 
 

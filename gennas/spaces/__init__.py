@@ -43,6 +43,11 @@ def has_supernet(name: str) -> bool:
     return name in NAMES and (FOLDER / name / "supernet.py").is_file()
 
 
+def has_growth(space: Space) -> bool:
+    """Whether the architectures of a space can be grown step by step."""
+    return hasattr(space, "expansions")
+
+
 def load_supernet(name: str) -> Callable[[float, float], nn.Module]:
     """What builds the network of all architectures of a space, of a width and a depth; imports torch."""
     check_name(name)

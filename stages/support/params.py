@@ -136,6 +136,18 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
             yield f"{key}: there is no supernet of {space}, only of {known}; remove it"
         if declared["supernet"] and section["candidates"] != "space":
             yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
+        yield from growth_problems(section, space, key, declared)
+        for cost in search.get("constraints", {}):
+            if cost not in catalogue.names("costs"):
+                yield f"{key}.constraints: {cost!r} is no cost (known: {', '.join(catalogue.names('costs'))})"
+
+
+def growth_problems(section: Params, space: str, key: str, declared: Params) -> Iterator[str]:
+    """Searches that grow architectures, of a space that has no growth, or of a table that lacks what is on the way."""
+    if declared.get("growth") and not spaces.has_growth(spaces.load(space)):
+        yield f"{key}: architectures of {space} do not grow step by step; remove it"
+    if declared.get("growth") and section["candidates"] != "space":
+        yield f"{key}: it grows architectures of the whole space; write candidates: space, or remove it"
 
 
 def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:

@@ -301,6 +301,15 @@ def test_search_of_a_space_of_ones_own():
     assert steps[-1].answer == "11111111"
 
 
+@pytest.mark.parametrize("kind", ["random_search", "epnas", "pnas"])
+def test_the_answer_of_a_search_keeps_to_its_constraints(kind):
+    bounds = {"parameters": {"at_most": 320_000}}  # of one convolution of 3x3
+    state = torch.get_rng_state()
+    *_, last = gennas.search("nasbench201", kind, convolutions, evaluations=40, batch=5, constraints=bounds)
+    assert last.answer.count("nor_conv_3x3") < 2 < last.answer.count("nor_conv")
+    assert torch.equal(state, torch.get_rng_state())
+
+
 def by_nothing(ids):
     return [0.0]
 
@@ -319,6 +328,12 @@ def by_nothing(ids):
             "tournament: the search ageing_evolution needs exactly these options: population, tournament",
         ),
         (("nasbench201", "random_search", convolutions), {"evaluations": 3, "mu": 1}, "mu: .* exactly these .*: none"),
+        (("nds_resnet", "epnas", convolutions), {"evaluations": 3}, "space: its architectures do not grow"),
+        (
+            ("nasbench201", "random_search", convolutions),
+            {"evaluations": 3, "constraints": {"flops": {"at_most": 1}}},
+            "constraints: none of 256 architectures",
+        ),
         (("nasbench101", "nasi"), OPTIONS["nasi"], "'nasbench101' has no supernet; spaces that have one: nasbench201"),
     ],
 )

@@ -209,6 +209,28 @@ def test_a_supernet_is_of_a_whole_space_that_has_one():
     assert_refused(study, ["searches.mine", "no supernet of nasbench_nlp", "nasbench201"])
 
 
+@pytest.mark.parametrize("kind", ["epnas", "pnas"])
+def test_growth_is_of_a_whole_space_whose_architectures_grow(kind):
+    grown = {"kind": kind, "by": "benchmark", "evaluations": 20, "batch": 5, "seeds": 1}
+    study = changed(*SEARCHES, "mine", grown)
+    params.check(study, Path("params.yaml"))
+    study[SPACE]["search_architecture"] = {"candidates": "benchmark", "searches": {"mine": grown}}
+    assert_refused(study, ["searches.mine", "grows", "candidates: space"])
+    study = sequences()
+    study["nasbench_nlp"]["search_architecture"]["searches"]["mine"] = grown
+    assert_refused(study, ["searches.mine", "architectures of nasbench_nlp do not grow"])
+
+
+def test_constraints_are_bounds_on_costs_of_searches_that_score():
+    bounds = {"parameters": {"at_most": 3e5}, "intensity": {"quantile_at_least": 0.5}}
+    params.check(changed(*SEARCHES, "mine", search(constraints=bounds)), Path("params.yaml"))
+    assert_refused(changed(*SEARCHES, "mine", search(constraints={"weight": {"at_most": 1}})), ["'weight' is no cost"])
+    assert_refused(
+        changed(*SEARCHES, "mine", search(constraints={"flops": {"most": 1}})), ["constraints.flops", "most"]
+    )
+    assert_refused(changed(*SEARCHES, "mine", {**NASI, "constraints": bounds}), ["nasi has no such option"])
+
+
 def test_a_folder_of_texts_is_data(tmp_path):
     params.check(sequences(retrain={"dataset": str(tmp_path)}), Path("params.yaml"))
 

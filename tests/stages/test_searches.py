@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from gennas.aggregates import Labels, fit
+from gennas.costs import Costs
 from gennas.errors import InputError
 from gennas.regression.training import read_out
 from gennas.scoring import Protocol, Score
@@ -220,6 +221,21 @@ def oracle(path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_s
     return artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
 
 
+@pytest.mark.parametrize("kind", ["random_search", "local_search"])
+def test_a_constrained_search_evaluates_only_what_is_feasible(tmp_path, benchmark, kind):
+    bounds = {"parameters": {"at_most": 320_000}, "intensity": {"quantile_at_least": 0.3}}
+    rows = oracle(tmp_path / "unit.parquet", benchmark, kind=kind, constraints=bounds)
+    costs = Costs(nasbench201, list(bounds))
+    found, every = costs([row["architecture"] for row in rows]), costs(CELLS)
+    assert len(rows) == 12 and (found[:, 0] <= 320_000).all() and (every[:, 0] > 320_000).any()
+    assert (found[:, 1] >= np.quantile(every[:, 1], 0.2)).all() and found[:, 1].min() > every[:, 1].min()
+
+
+def test_constraints_that_nothing_meets_are_one_line_that_names_the_search(tmp_path, benchmark):
+    with pytest.raises(InputError, match=r"^params.yaml: search_architecture.searches.oracle.constraints: none of 256"):
+        oracle(tmp_path / "unit.parquet", benchmark, constraints={"flops": {"at_most": 1.0}})
+
+
 def test_a_unit_has_a_row_for_each_evaluation(tmp_path, benchmark):
     rows = oracle(tmp_path / "unit.parquet", benchmark, repetition=3)
     assert [row["evaluation"] for row in rows] == list(range(1, 13)) and {row["seed"] for row in rows} == {3}
@@ -325,6 +341,13 @@ def replace_scores(row, scores):
 def test_a_search_that_scores_nothing_sends_the_answer_of_each_run():
     rows = [step("nasi", seed, i, "drawn", 1.0, f"answer {seed}{i}") for seed in (0, 1) for i in (0, 1)]
     assert finals.choose(rows, 5) == ["answer 01", "answer 11"]
+
+
+def test_so_does_one_that_scores_what_may_break_its_constraints():
+    rows = [
+        step("epnas", 0, i, name, score, "feasible") for i, (name, score) in enumerate([("big", 2.0), ("small", 1.0)])
+    ]
+    assert finals.choose(rows, 5) == ["feasible"]
 
 
 def judge(repetition):

@@ -48,7 +48,7 @@ rule search_architecture_unit:
         code=searching_code(
             "search_architecture",
             by_search,
-            lambda wildcards: [f"gennas/searches/{search(wildcards)['kind']}"],
+            search_modules,
         ),
     message:
         "{wildcards.space}: run {wildcards.repetition} of the search {wildcards.search} (follow it in {log})"

@@ -27,7 +27,10 @@ class Space(Protocol):
     - `neighbours(architecture)`: every architecture one edit away;
     - `all_architectures()`: every architecture, of a space that is small enough to be listed;
     - `canonical(architecture)`: of all architectures that are the same network, one; those of a space without it are
-      all different.
+      all different;
+    - `layers(architecture)`: equal for architectures whose networks have the same layers, hence the same costs;
+    - growth: `LEVELS` steps from an architecture `ROOT` to complete ones, `expansions(prefix, level)` being those that
+      an architecture of `level` steps may grow into, each once; some into none. All are members of the space.
     """
 
     @property

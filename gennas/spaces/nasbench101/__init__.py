@@ -16,6 +16,9 @@ from gennas.spaces.nasbench101.cell import graph as graph
 from gennas.spaces.nasbench101.cell import mutate as mutate
 from gennas.spaces.nasbench101.cell import random_architecture as random_architecture
 from gennas.spaces.nasbench101.cell import to_id as to_id
+from gennas.spaces.nasbench101.growth import LEVELS as LEVELS
+from gennas.spaces.nasbench101.growth import ROOT as ROOT
+from gennas.spaces.nasbench101.growth import expansions as expansions
 
 if TYPE_CHECKING:
     from torch import nn

@@ -15,10 +15,14 @@ from gennas.spaces.nasbench201.cell import all_architectures as all_architecture
 from gennas.spaces.nasbench201.cell import encode as encode
 from gennas.spaces.nasbench201.cell import from_id as from_id
 from gennas.spaces.nasbench201.cell import graph as graph
+from gennas.spaces.nasbench201.cell import layers as layers
 from gennas.spaces.nasbench201.cell import mutate as mutate
 from gennas.spaces.nasbench201.cell import neighbours as neighbours
 from gennas.spaces.nasbench201.cell import random_architecture as random_architecture
 from gennas.spaces.nasbench201.cell import to_id as to_id
+from gennas.spaces.nasbench201.growth import LEVELS as LEVELS
+from gennas.spaces.nasbench201.growth import ROOT as ROOT
+from gennas.spaces.nasbench201.growth import expansions as expansions
 
 if TYPE_CHECKING:
     from torch import nn

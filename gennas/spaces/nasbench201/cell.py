@@ -40,6 +40,11 @@ def encode(architecture: Architecture) -> tuple[int, ...]:
     return architecture
 
 
+def layers(architecture: Architecture) -> tuple[int, ...]:
+    """Its operations, wherever they are: a network builds and runs those that lead nowhere, too."""
+    return tuple(sorted(architecture))
+
+
 def graph(architecture: Architecture) -> dict[str, list[Vertex]]:
     """The cell's nodes, each the sum of its edges; those that are `none` are left out."""
     vertices = [Vertex("input")]

@@ -1,0 +1,14 @@
+"""Computation: floating-point operations of a pass, those of convolutions and matrix products."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gennas.costs.counting import count
+
+DECLARATION = {"unit": "FLOP"}
+
+
+def cost(network: nn.Module, inputs: Tensor) -> float:
+    """Two operations per multiply-add."""
+    return float(count(network, inputs).flops)
