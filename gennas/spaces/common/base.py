@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Vertex(NamedTuple):
-    """A vertex of a graph: what it computes, in words, and which of the vertices before it that reads."""
+    """A vertex of a graph: its operation's name, and which of the vertices before it that reads."""
 
     label: str
     sources: tuple[int, ...] = ()
@@ -20,14 +20,18 @@ class Vertex(NamedTuple):
 class Space(Protocol):
     """What the library asks of a search space.
 
-    Some have more, which searches look for:
+    Some have more, which searches and encodings look for:
 
     - `PACKABLE = True`: its networks can be trained as one (`gennas.spaces.common.packing`);
     - a module `supernet` beside it: a network of all architectures (`gennas.spaces.load_supernet`);
     - `neighbours(architecture)`: every architecture one edit away;
     - `all_architectures()`: every architecture, of a space that is small enough to be listed;
     - `canonical(architecture)`: of all architectures that are the same network, one; those of a space without it are
-      all different.
+      all different;
+    - `population()`: every architecture, of a space that can be listed but is too large to look at each;
+    - `LABELS` and `VERTICES`: all labels of the vertices of its graphs, and how many the largest graph has, so that
+      encoders can read them (`gennas.encodings`);
+    - `from_graph(vertices)`: the architecture of its one graph; ValueError says why other vertices are none.
     """
 
     @property
@@ -51,9 +55,9 @@ class Space(Protocol):
         """
 
     def graph(self, architecture: Any) -> Mapping[str, Sequence[Vertex]]:
-        """Its graphs by title, such as a normal and a reduction cell.
+        """Its graphs by title, such as a normal and a reduction cell; two architectures differ in labels or sources.
 
-        A vertex comes after those it reads, which its label may name by their positions.
+        A vertex is one operation and comes after those it reads. Its label says nothing of where it is.
         """
 
     def random_architecture(self, rng: np.random.Generator) -> Any:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gennas.spaces.nasbench101.cell import LABELS as LABELS
+from gennas.spaces.nasbench101.cell import MAX_VERTICES as VERTICES
 from gennas.spaces.nasbench101.cell import Architecture as Architecture
 from gennas.spaces.nasbench101.cell import encode as encode
+from gennas.spaces.nasbench101.cell import from_graph as from_graph
 from gennas.spaces.nasbench101.cell import from_id as from_id
 from gennas.spaces.nasbench101.cell import graph as graph
 from gennas.spaces.nasbench101.cell import mutate as mutate
 from gennas.spaces.nasbench101.cell import random_architecture as random_architecture
 from gennas.spaces.nasbench101.cell import to_id as to_id
+from gennas.spaces.nasbench101.population import population as population
 
 if TYPE_CHECKING:
     from torch import nn
