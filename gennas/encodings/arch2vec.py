@@ -13,7 +13,7 @@ arcs' direction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from gennas.encodings import draws
-from gennas.encodings.autoencoder import LATENT, Autoencoder, to_graphs
+from gennas.encodings.autoencoder import LATENT, Autoencoder, Decoded, to_graphs
 from gennas.encodings.base import EncodingContext, Measure
 from gennas.encodings.graphs import Graphs, can_enumerate, enumerate_all, read
 from gennas.encodings.reconstruction import reconstruction
 from gennas.errors import InputError
 from gennas.seeds import derive_seed, rng
+from gennas.training.recipe import Checkpoint
 
 DECLARATION = {
     "options": {
@@ -50,10 +51,16 @@ SUPERVISED_STEPS = 500  # of the supervised encoder
 
 
 class Arch2Vec:
-    """An autoencoder in evaluation mode, and the graphs that it was trained on and those that were held out."""
+    """An autoencoder in evaluation mode, and the architectures that it was made with: a tenth was held out."""
 
-    def __init__(self, context: EncodingContext, model: Autoencoder, trained: Graphs, held_out: Graphs) -> None:
-        self.context, self.model, self.trained, self.held_out = context, model.eval(), trained, held_out
+    def __init__(self, context: EncodingContext, model: Autoencoder, architectures: Sequence[Any] = ()) -> None:
+        self.context, self.model, self.architectures = context, model.eval(), architectures
+
+    def graphs(self) -> tuple[Graphs, Graphs]:
+        """Of the architectures that are trained on, and of those held out."""
+        held_out = len(self.architectures) // 10
+        trained, left = self.architectures[held_out:], self.architectures[:held_out]
+        return read(self.context.space, trained), read(self.context.space, left)
 
     @torch.no_grad()
     def means(self, graphs: Graphs) -> Tensor:
@@ -68,20 +75,18 @@ class Arch2Vec:
         return found
 
     @torch.no_grad()
-    def decode(self, latent: Tensor) -> Graphs:
-        """The graphs of latent vectors (B, N, LATENT)."""
-        return to(to_graphs(self.model.decode(latent.to(self.context.device))), torch.device("cpu"))
+    def decode(self, latent: Tensor) -> Decoded:
+        """What latent vectors (B, N, LATENT) stand for."""
+        return Decoded(*(logits.cpu() for logits in self.model.decode(latent.to(self.context.device))))
 
     def measures(self) -> list[Measure]:
         """Reconstruction of what was held out; validity of what is drawn, where a space can tell."""
-        with torch.no_grad():
-            decoded = self.model.cpu().decode(self.means(self.held_out))
-        found = reconstruction(decoded, self.held_out)
-        self.model.to(self.context.device)
+        trained, held_out = self.graphs()
+        found = reconstruction(self.decode(self.means(held_out)), held_out)
         if hasattr(self.context.space, "from_graph"):
             generator = torch.Generator().manual_seed(derive_seed(self.context.seed, "draws"))
-            latent = draws.latent(self.means(self.trained), generator)
-            found += draws.quality(self.decode(latent), self.context.space)
+            latent = draws.latent(self.means(trained), generator)
+            found += draws.quality(to_graphs(self.decode(latent), trained.gaps), self.context.space)
         return found
 
 
@@ -120,41 +125,38 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> No
     optimizer.step()
 
 
-def train(context: EncodingContext) -> Arch2Vec:
+def train(context: EncodingContext, checkpoint: Checkpoint, track: Callable[[range], Iterable[int]] = iter) -> Arch2Vec:
     """Train the autoencoder, from the checkpoint on if that has progress."""
-    architectures = draw(context)
-    held_out = len(architectures) // 10
-    kept, left = (read(context.space, part) for part in (architectures[held_out:], architectures[:held_out]))
-    graphs = to(kept, context.device)
-    model = initial(context)
+    encoder = Arch2Vec(context, initial(context), draw(context))
+    model, graphs = encoder.model, to(encoder.graphs()[0], context.device)
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     done = 0
-    if progress := context.checkpoint.progress:
+    if progress := checkpoint.progress:
         model.load_state_dict(progress["model"])
         optimizer.load_state_dict(progress["optimizer"])
         done = progress["epochs"]
-    for epoch in context.track(range(done, context.options["epochs"])):
+    for epoch in track(range(done, context.options["epochs"])):
         # Every epoch has a seed of its own, so that a checkpoint needs no generator's state.
         torch.default_generator.manual_seed(derive_seed(context.seed, "epoch", epoch))
         model.train(epoch == 0 or context.options["variant"] != "code")
         for batch in graphs.batches(BATCH):
             step(model, optimizer, model.loss(batch))
-        context.checkpoint.save(epochs=epoch + 1, model=model.state_dict(), optimizer=optimizer.state_dict())
-    return Arch2Vec(context, model, kept, left)
+        checkpoint.save(epochs=epoch + 1, model=model.state_dict(), optimizer=optimizer.state_dict())
+    model.eval()
+    return encoder
 
 
 def untrained(context: EncodingContext) -> Arch2Vec:
     """The encoder with its initial weights."""
-    nothing = read(context.space, [])
-    return Arch2Vec(context, initial(context), nothing, nothing)
+    return Arch2Vec(context, initial(context))
 
 
 def supervised(
     context: EncodingContext, architectures: Sequence[Any], values: np.ndarray, others: Sequence[Any]
 ) -> np.ndarray:
     """What the encoder predicts of others, trained with a linear layer to the mean square error of values (n,)."""
-    encoder = Arch2Vec(context, initial(context, "supervised"), *[read(context.space, [])] * 2)
-    model, cells = encoder.model, read(context.space, architectures[:1]).operations.shape[0]
+    encoder = Arch2Vec(context, initial(context, "supervised"))
+    model, cells = encoder.model, len(context.space.graph(architectures[0]))
     head = nn.Linear(cells * LATENT, 1).to(context.device)
     both = nn.ModuleList([model, head]).train()
     optimizer = torch.optim.Adam(both.parameters(), LEARNING_RATE)

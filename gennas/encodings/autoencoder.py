@@ -121,8 +121,11 @@ def upper(vertices: int) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
-def to_graphs(decoded: Decoded) -> Graphs:
-    """The graphs that are decoded: a vertex is there if a label has more than one half, an arc likewise."""
+def to_graphs(decoded: Decoded, gaps: bool) -> Graphs:
+    """The graphs that are decoded: an arc is there if it has more than one half; a vertex has its likeliest label.
+
+    With `gaps`, as where graphs differ in size, a vertex of which no label has more than one half is not there.
+    """
     highest, label = decoded.operations.max(dim=2)  # (B, N); a logit above zero is more than one half
-    operations = torch.where(highest > 0, label, ABSENT).to(torch.int8)
-    return Graphs(operations, (decoded.arcs > 0).triu(1))
+    operations = torch.where(highest > 0, label, ABSENT) if gaps else label
+    return Graphs(operations.to(torch.int8), (decoded.arcs > 0).triu(1))

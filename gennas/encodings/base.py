@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -10,15 +10,14 @@ import numpy as np
 import torch
 
 from gennas.spaces import Space
-from gennas.training.recipe import Checkpoint
 
 
 class Measure(NamedTuple):
-    """Something measured of an encoding: of `count` cells, pairs or architectures, maybe over several seeds."""
+    """Something measured of an encoding: of `n` cells, pairs or architectures, maybe over several seeds."""
 
     name: str  # such as reconstruction
     subject: str  # what of it, such as whole cell
-    count: int
+    n: int
     value: float
     labels: int = 0  # whose accuracies it has seen
     seeds: int = 1
@@ -27,6 +26,10 @@ class Measure(NamedTuple):
 
 class Encoder(Protocol):
     """What a training gives."""
+
+    @property
+    def architectures(self) -> Sequence[Any]:
+        """Those that it was made with."""
 
     def encode(self, architectures: Sequence[Any]) -> np.ndarray:
         """A vector per architecture: float32 (A, D)."""
@@ -43,5 +46,3 @@ class EncodingContext:
     seed: int
     options: Mapping[str, Any]  # what the encoding's DECLARATION names
     device: torch.device
-    checkpoint: Checkpoint  # to save after every epoch, and to go on from
-    track: Callable[[range], Iterable[int]] = iter  # may show the epochs that are left as they pass

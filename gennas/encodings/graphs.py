@@ -26,6 +26,11 @@ class Graphs(NamedTuple):
         """The graphs at positions first..last-1."""
         return Graphs(self.operations[first:last], self.arcs[first:last])
 
+    @property
+    def gaps(self) -> bool:
+        """Whether some graphs are smaller than others."""
+        return bool((self.operations == ABSENT).any())
+
     def batches(self, size: int) -> Iterator[Graphs]:
         """The same graphs, `size` at a time."""
         for first in range(0, len(self.operations), size):
@@ -54,7 +59,7 @@ def to_vertices(operations: Tensor, arcs: Tensor, labels: Sequence[str]) -> list
     there = np.flatnonzero(operations.numpy() != ABSENT)
     inner = arcs.numpy()[np.ix_(there, there)]  # (V, V)
     return [
-        Vertex(labels[operations[vertex]], tuple(np.flatnonzero(inner[:, target]).tolist()))
+        Vertex(labels[int(operations[vertex])], tuple(np.flatnonzero(inner[:, target]).tolist()))
         for target, vertex in enumerate(there)
     ]
 

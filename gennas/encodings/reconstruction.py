@@ -15,7 +15,7 @@ def reconstruction(decoded: Decoded, graphs: Graphs) -> list[Measure]:
     As in arch2vec's code, arcs are measured by the probability that is given to what is there: to the arc, or to its
     absence. An entry is a place above the diagonal of the matrix, right if that is more than one half.
     """
-    found, above = to_graphs(decoded), upper(graphs.arcs.shape[1])
+    found, above = to_graphs(decoded, graphs.gaps), upper(graphs.arcs.shape[1])
     vertices = found.operations == graphs.operations  # (B, N)
     arcs, entries = graphs.arcs[:, *above], (found.arcs == graphs.arcs)[:, *above]  # (B, places)
     probability = decoded.arcs.sigmoid()[:, *above]

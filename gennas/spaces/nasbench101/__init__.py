@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gennas.spaces.nasbench101.cell import LABELS as LABELS
-from gennas.spaces.nasbench101.cell import MAX_VERTICES as VERTICES
+from gennas.spaces.nasbench101.cell import MAX_VERTICES
 from gennas.spaces.nasbench101.cell import Architecture as Architecture
 from gennas.spaces.nasbench101.cell import encode as encode
 from gennas.spaces.nasbench101.cell import from_graph as from_graph
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DECLARATION = {"family": "images"}
 FAMILY = DECLARATION["family"]
 INPUT_SHAPE = (1, 3, 32, 32)
+VERTICES = MAX_VERTICES
 
 
 def build(architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> nn.Module:
