@@ -47,7 +47,7 @@ DECLARATION = {
 }
 BATCH, LEARNING_RATE, CLIP = 32, 1e-3, 5.0
 MANY = 4096  # graphs that are encoded at once
-SUPERVISED_STEPS = 500  # of the supervised encoder
+SUPERVISED_STEPS = 300  # of the supervised encoder
 
 
 class Arch2Vec:

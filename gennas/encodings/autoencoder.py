@@ -74,8 +74,9 @@ class Autoencoder(nn.Module):
 
     def encode(self, graphs: Graphs) -> Latent:
         """The posterior of every vertex, also of those that are not there."""
-        arcs = graphs.arcs.float()
-        features = graphs.features(self.labels).flatten(0, 1)  # (B * N, labels)
+        weight = self.mean.weight
+        arcs, features = graphs.arcs.to(weight), graphs.features(self.labels).to(weight)
+        features = features.flatten(0, 1)  # (B * N, labels)
         for layer in self.layers:
             features = layer(features, arcs)
         shape = (*graphs.operations.shape, LATENT)

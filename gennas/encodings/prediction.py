@@ -6,6 +6,7 @@ labels, of 250 of them at most. Vectors are scaled as a whole, so that their coo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ def one_hot(encodings: np.ndarray) -> np.ndarray:
 
 def gaussian_process(vectors: np.ndarray) -> Predictor:
     """The predictor of vectors (A, D)."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
@@ -47,7 +49,9 @@ def gaussian_process(vectors: np.ndarray) -> Predictor:
     kernel = ConstantKernel(1.0, (1e-3, 1e3)) * RBF(3.0, (1e-2, 1e3)) + WhiteKernel(0.1, (1e-6, 10.0))
 
     def predict(labelled: np.ndarray, values: np.ndarray, others: np.ndarray) -> np.ndarray:
-        few = GaussianProcessRegressor(kernel, normalize_y=True).fit(scaled[labelled[:FITTED]], values[:FITTED])
+        few = GaussianProcessRegressor(kernel, normalize_y=True)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # a bound that is reached is fine
+            few.fit(scaled[labelled[:FITTED]], values[:FITTED])
         process = GaussianProcessRegressor(few.kernel_, optimizer=None, normalize_y=True)
         found: np.ndarray = process.fit(scaled[labelled], values).predict(scaled[others])
         return found

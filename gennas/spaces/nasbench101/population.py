@@ -22,10 +22,10 @@ Order = tuple[int, ...]
 @cache
 def population() -> tuple[Architecture, ...]:
     """All cells, by their number of vertices."""
-    return tuple(cell for vertices in range(2, MAX_VERTICES + 1) for cell in _cells(vertices))
+    return tuple(cell for vertices in range(2, MAX_VERTICES + 1) for cell in cells(vertices))
 
 
-def _cells(vertices: int) -> Iterator[Architecture]:
+def cells(vertices: int) -> Iterator[Architecture]:
     """The cells of a number of vertices."""
     possible = [edge for edge in EDGES if edge[1] < vertices]
     graphs, orders = _canonical_graphs(vertices)
