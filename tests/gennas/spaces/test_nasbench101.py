@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from gennas.benchmarks import gennas_nasbench101
 from gennas.spaces import nasbench101 as space
 from gennas.spaces.nasbench101.cell import EDGES, MAX_EDGES, canonical
-from gennas.spaces.nasbench101 import population
 from gennas.spaces.nasbench101.network import Cell, vertex_channels
+from gennas.spaces.nasbench101.population import cells
 
 INCEPTION = "conv3x3-bn-relu~0|conv1x1-bn-relu~0|maxpool3x3~0|conv3x3-bn-relu~0|conv3x3-bn-relu~4|output~1+2+3+5"
 seeds = st.integers(0, 2**32 - 1)
@@ -117,8 +117,8 @@ def test_there_are_as_many_cells_as_in_the_benchmark(vertices, cells):
 
 @pytest.mark.parametrize("vertices", [2, 3, 4, 5, pytest.param(6, marks=pytest.mark.full)])
 def test_the_population_is_every_cell(vertices):
-    cells = list(population.cells(vertices))
-    assert len(cells) == len(set(cells)) and set(cells) == set(all_cells(vertices))
+    found = list(cells(vertices))
+    assert len(found) == len(set(found)) and set(found) == set(all_cells(vertices))
 
 
 @pytest.mark.full
