@@ -1,4 +1,4 @@
-"""Encodings are jobs of their own: none costs nothing, another one computes itself alone, another target trains none."""
+"""Encodings are jobs of their own: none costs nothing, another computes itself alone, another target trains none."""
 
 import pytest
 from conftest import RESULTS
