@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gennas.searches.base import Step
     from gennas.spaces import Space
 
-Room = Literal["aggregates", "benchmarks", "costs", "proxies", "searches", "spaces", "tasks"]
-ROOMS: tuple[Room, ...] = ("aggregates", "benchmarks", "costs", "proxies", "searches", "spaces", "tasks")
+Room = Literal["aggregates", "benchmarks", "costs", "encodings", "proxies", "searches", "spaces", "tasks"]
+ROOMS: tuple[Room, ...] = ("aggregates", "benchmarks", "costs", "encodings", "proxies", "searches", "spaces", "tasks")
 
 
 def score(

@@ -18,7 +18,7 @@ from typing import Any
 from gennas.errors import InputError
 
 ROOT = Path(__file__).parent
-ROOMS = ("aggregates", "benchmarks", "costs", "data", "families", "proxies", "searches", "spaces")
+ROOMS = ("aggregates", "benchmarks", "costs", "data", "encodings", "families", "proxies", "searches", "spaces")
 
 
 def names(room: str, family: str | None = None) -> list[str]:

@@ -9,8 +9,6 @@ architecture, as after finals that come to the same answer, takes seconds.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +22,7 @@ from gennas.devices import made_with, prepare
 from gennas.errors import InputError
 from gennas.files.documents import read_json
 from gennas.seeds import derive_seed
-from gennas.training.recipe import Checkpoint, Params, Problem, save_tensors, train
+from gennas.training.recipe import Checkpoint, Params, Problem, fingerprint, save_tensors, train
 from stages.support import artifacts
 from stages.support.command import run, track
 from stages.support.inputs import read_sample
@@ -65,11 +63,6 @@ def result(architecture: str, model: nn.Module, problem: Problem) -> dict[str, A
         **{name: round(score, 4) if math.isfinite(score) else None for name, score in scores.items()},
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-
-
-def fingerprint(*values: Any) -> str:
-    """A hash of everything that a training depends on."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def unit(

@@ -20,6 +20,7 @@ ROOMS = (
     ("gennas.proxies",),
     ("gennas.aggregates",),
     ("gennas.searches", "gennas.training"),
+    ("gennas.encodings",),
     ("gennas.adapt",),
     ("gennas.api",),
     ("gennas",),

@@ -6,7 +6,9 @@ uninterrupted one.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +54,11 @@ def save_tensors(value: Any, path: Path) -> None:
     torch.save(value, buffer)
     with atomic_write(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
+
+
+def fingerprint(*values: Any) -> str:
+    """A hash of everything that a training depends on."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 class Checkpoint:

@@ -23,7 +23,7 @@ from gennas import spaces
 from gennas.files.documents import read_json
 from gennas.regression.genes import load_task
 from gennas.seeds import derive_seed
-from stages.report import costs, figures, progress, tables
+from stages.report import costs, encodings, figures, progress, tables
 from stages.report.figures.style import Rows
 from stages.support import artifacts, scores
 from stages.support.command import run
@@ -45,6 +45,8 @@ class Found:
     proxy_correlation: Rows
     convergence: Rows
     trials: Rows
+    measures: Rows
+    points: Rows
     trajectory: Rows
     finals: Rows
     history: Rows
@@ -117,8 +119,8 @@ def render(**values: Any) -> str:
 def report(
     benchmark: Path, images: Path, architectures: Path, score_tables: list[Path], costs_table: Path,
     correlation: Path, proxy_correlation: Path, convergence: Path, trials: Path, best_task: Path, tasks: list[Path],
-    trajectory: Path, finals: Path, best: Path, history: Path, retrained: Path, html: Path, pictures: list[Path],
-    space: str, section: dict[str, Any], protocols: dict[str, Any], seed: int,
+    measures: Path, points: Path, trajectory: Path, finals: Path, best: Path, history: Path, retrained: Path,
+    html: Path, pictures: list[Path], space: str, section: dict[str, Any], protocols: dict[str, Any], seed: int,
 ) -> None:  # fmt: skip
     """Draw the figures, `pictures` by their names, and the page; `section` is the space's of params.yaml."""
     scored = scores.read(score_tables)
@@ -132,6 +134,8 @@ def report(
         read_rows(proxy_correlation, artifacts.PROXY_CORRELATION),
         read_rows(convergence, artifacts.CONVERGENCE),
         read_rows(trials, artifacts.TRIALS),
+        read_rows(measures, artifacts.MEASURES),
+        read_rows(points, artifacts.POINTS),
         steps,
         read_rows(finals, artifacts.FINALS),
         read_rows(history, artifacts.HISTORY),
@@ -145,7 +149,7 @@ def report(
     answer = read_json(best, schema=artifacts.BEST)
     read = [
         benchmark, images, architectures, *score_tables, costs_table, correlation, proxy_correlation, convergence,
-        trials, trajectory, finals, history, best_task, best, retrained, *tasks,
+        trials, measures, points, trajectory, finals, history, best_task, best, retrained, *tasks,
     ]  # fmt: skip
     page = render(
         **page_values(found, headline, section, protocols),
@@ -183,6 +187,7 @@ def page_values(found: Found, headline: Rows, section: dict[str, Any], protocols
         "made_with": made_with(found.scored, "python", "torch", "numpy", "device"),
         "timed": found.timed.to_pylist()[0] | made_with(found.timed, "processor", "torch", "device"),
         "panels": figures.PANELS,
+        "encodings": encodings.sections(found.measures, found.points, target),
         "searches": tables.searches(found.trajectory, section),
         "progress": progress.table(progress.of_searches(found.trajectory, found.truths)),
         "finals": section["finals"],

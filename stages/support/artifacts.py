@@ -148,6 +148,31 @@ FINALS = _schema(
     score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
     status=(pa.string(), "ok; or why there is no score: diverged, undefined, timed out, crashed"),
 )
+ENCODED = _schema(
+    "encoded architectures",
+    architecture=_ARCHITECTURE,
+    vector=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "of one length for all"),
+)
+_ENCODING = (pa.string(), "name of the encoding in params.yaml")
+MEASURES = _schema(
+    "measures of encodings",
+    encoding=_ENCODING,
+    measure=(pa.string(), "reconstruction, validity, uniqueness, distance, prediction r, prediction rho or rmse"),
+    subject=(pa.string(), "what of it: a part of the graph, an edit distance, or what predicts"),
+    n=(pa.int32(), "how many vertices, arcs, cells, draws, pairs or architectures it is about"),
+    value=(pa.float64(), "a share, a correlation, a distance, or an error in the target's unit"),
+    labels=(pa.int32(), "of how many architectures the target was known; 0 for what needs none"),
+    seeds=(pa.int32(), "draws of the labels that are averaged"),
+    deviation=(pa.float64(), "standard deviation over the seeds; of a distance, over the pairs"),
+)
+POINTS = _schema(
+    "encodings in two dimensions",
+    encoding=_ENCODING,
+    architecture=_ARCHITECTURE,
+    x=(pa.float32(), "first principal component of the vectors"),
+    y=(pa.float32(), "second one"),
+    value=(pa.float64(), "the target"),
+)
 HISTORY = _schema(
     "history",
     role=(pa.string(), "found: the search's answer; random: an architecture of the sample"),

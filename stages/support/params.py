@@ -61,8 +61,8 @@ def space_problems(params: Params, path: Path, space: str) -> Iterator[str]:
         for name, own in plug_ins.items():
             schema.check_section(own, room, f"{space}.{key}.{name}", path)
     each = (
-        input_problems, proxy_problems, aggregate_problems, search_problems, finals_problems, protocol_problems,
-        task_problems, dataset_problems,
+        input_problems, proxy_problems, aggregate_problems, encoding_problems, search_problems, finals_problems,
+        protocol_problems, task_problems, dataset_problems,
     )  # fmt: skip
     for problems in each:
         yield from (f"{space}.{problem}" for problem in problems(params, space))
@@ -72,6 +72,7 @@ def plug_in_sections(section: Params) -> Iterator[tuple[str, str, Params]]:
     """The room, the key, and the named sections of each kind of plug-in of a space."""
     yield "proxies", "train_proxy.proxies", section["train_proxy"]["proxies"]
     yield "aggregates", "aggregate", section["aggregate"]
+    yield "encodings", "encode", section["encode"]
     yield "searches", "search_architecture.searches", section["search_architecture"]["searches"]
 
 
@@ -119,6 +120,13 @@ def aggregate_problems(params: Params, space: str) -> Iterator[str]:
                     f"aggregate.{name}: the task of {member} was chosen on the architectures that {aggregate['kind']} "
                     "learns from; take a member of another task"
                 )
+
+
+def encoding_problems(params: Params, space: str) -> Iterator[str]:
+    """Encodings of a space whose graphs no encoder can read."""
+    for name in params[space]["encode"]:
+        if not hasattr(spaces.load(space), "LABELS"):
+            yield f"encode.{name}: the graphs of {space} cannot be encoded, since it declares no LABELS; remove it"
 
 
 def search_problems(params: Params, space: str) -> Iterator[str]:

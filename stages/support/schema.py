@@ -21,7 +21,7 @@ from gennas.files.documents import read_yaml, violations
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "workflow" / "schemas" / "params.schema.yaml"
 #: The definition of the keys that all kinds of a room have.
-SECTIONS = {"proxies": "proxy", "aggregates": "aggregate", "searches": "search"}
+SECTIONS = {"proxies": "proxy", "aggregates": "aggregate", "encodings": "encoding", "searches": "search"}
 _SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 

@@ -22,6 +22,7 @@ from stages import (
     aggregate,
     correlate,
     download,
+    encode,
     finals,
     retrain,
     sample,
@@ -141,6 +142,10 @@ class Chain:
             finals.gather, units=self.at("evolution-finals.parquet"), scores="finals.parquet", best="best.json"
         )  # fmt: skip
 
+    def encode(self) -> None:
+        """No encoding."""
+        self.run(encode.gather, own=[], worth=[], points_of_each=[])
+
     def retrain(self) -> None:
         """Both roles."""
         params = {**TRAINING, "dataset": DATASETS[self.family]}
@@ -167,6 +172,7 @@ def test_a_space_runs_from_a_benchmark_to_the_report(name, tmp_path):
     tables = chain.at("scores.parquet", "aggregates.parquet")
     chain.run(correlate.correlate, score_tables=tables, plot="plot.csv", metrics="metrics.json")
     chain.search()
+    chain.encode()
     chain.retrain()
     chain.run(
         report.report, section=chain.section, protocols=PROTOCOLS, score_tables=tables, costs_table="costs.parquet",

@@ -161,6 +161,21 @@ def final_rows() -> list[dict[str, Any]]:
     ]
 
 
+def measure_rows() -> list[dict[str, Any]]:
+    """An encoding with the shares of two measures, and the predictions of two encoders from 100 labels."""
+    own = [("reconstruction", "whole cell", 10, 0.8765, 0, 1, 0.0), ("validity", "draws", 10, 0.5, 0, 1, 0.0)]
+    own += [(f"prediction {what}", subject, 14, value, 100, 10, 0.01) for subject, value in
+            (("learned", 0.777), ("plain", 0.666)) for what in ("r", "rho", "rmse")]  # fmt: skip
+    return [artifacts.row(artifacts.MEASURES, HOSTILE, *row) for row in own]
+
+
+def point_rows() -> list[dict[str, Any]]:
+    return [
+        artifacts.row(artifacts.POINTS, HOSTILE, architecture, float(i), float(i % 3), accuracy)
+        for i, (architecture, accuracy) in enumerate(zip(ARCHITECTURES, ACCURACIES, strict=True))
+    ]
+
+
 def small_rows() -> dict[str, list[dict[str, Any]]]:
     """The rows of the small tables."""
     image = {"pixels": bytes(range(192)), "height": 8, "width": 8}
@@ -197,8 +212,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     artifacts.write_rows(aggregate_rows(), artifacts.SCORES, folder / "aggregates.parquet")
     timed_with = {"processor": "Difference Engine", "torch": "2.13.0", "device": "cpu (brass)"}
     artifacts.write_rows(cost_rows(), artifacts.COSTS, folder / "costs.parquet", timed_with)
-    tables = {"architectures": roles(), "correlation": correlation_rows(), "trajectory": search_rows(),
-              "finals": final_rows()}  # fmt: skip
+    tables = {
+        "architectures": roles(),
+        "correlation": correlation_rows(),
+        "measures": measure_rows(),
+        "points": point_rows(),
+        "trajectory": search_rows(),
+        "finals": final_rows(),
+    }
     for name, rows in {**tables, **small_rows()}.items():
         artifacts.write_rows(rows, getattr(artifacts, name.upper()), folder / f"{name}.parquet")
     for name in ("single", "best_task"):
@@ -213,7 +234,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 #: The report's tables and documents, as its function calls them, and the file of each.
 NAMES = {
     "benchmark", "images", "architectures", "correlation", "proxy_correlation", "convergence", "trials", "best_task",
-    "trajectory", "finals", "best", "history",
+    "measures", "points", "trajectory", "finals", "best", "history",
 }  # fmt: skip
 RENAMED = {"costs_table": "costs", "retrained": "retrain_metrics"}
 
@@ -283,8 +304,21 @@ def test_report_refers_to_nothing_outside_itself(html: str) -> None:
 
 def test_every_picture_has_an_alternative_text(html: str) -> None:
     images = Reader(html).images
-    assert len(images) == len(FIGURES) + 1  # and the architecture found
+    assert len(images) == len(FIGURES) + 2  # and the architecture found, and the map of the encoding
     assert all(image["alt"] for image in images)
+
+
+def test_an_encoding_is_shown_with_what_it_predicts(html: str) -> None:
+    text = Reader(html).text
+    assert "Learned encodings" in text and "learned 100 0.777 ± 0.010" in text and "whole cell 10 0.8765" in text
+
+
+def test_without_encodings_the_page_does_not_speak_of_them(inputs: Path, tmp_path: Path) -> None:
+    shutil.copytree(inputs, tmp_path / "none")
+    for name in ("measures", "points"):
+        artifacts.write_rows([], getattr(artifacts, name.upper()), tmp_path / "none" / f"{name}.parquet")
+    write_report(tmp_path / "none", tmp_path / "report.html")
+    assert "Learned encodings" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_names_are_text_and_never_markup(html: str) -> None:
@@ -554,6 +588,7 @@ def test_the_diagram_has_a_line_for_each_edge() -> None:
     skip = [*chain[:2], Vertex("out", (0, 1))]
     assert lines(figures.diagram({"cell": skip})) == lines(figures.diagram({"cell": chain})) + 1 == 3
     assert lines(figures.diagram({"normal": chain, "reduction": skip})) == 5
+    assert lines(figures.diagram({"cell": [*skip[:1], skip[1]._replace(label="none"), *skip[2:]]})) == 1
 
 
 def lines(svg: str) -> int:

@@ -62,8 +62,8 @@ HARMLESS = {
     "shard": lambda study: next(study.folder.glob(SHARDS)).unlink(),
 }
 STAGES = {
-    "download", "sample", "search_task", "train_proxy", "aggregate", "time_proxies", "correlate", "search_architecture",
-    "finals", "retrain", "report",
+    "download", "sample", "search_task", "train_proxy", "aggregate", "time_proxies", "correlate", "encode",
+    "search_architecture", "finals", "retrain", "report",
 }  # fmt: skip
 #: What scores networks by the proxies of params.yaml; the task search does so by tasks alone.
 SCORING = {"train_proxy", "aggregate", "time_proxies", "search_architecture", "finals"}
@@ -83,7 +83,7 @@ CHANGES = {
     "proxy changed": (params("kind: parameters, seeds: 1", "kind: flops, seeds: 1"), {*SCORING, "report"}),
     "target": (
         params("target: cifar10_accuracy", "target: other_accuracy"),
-        {"sample", "search_task", "aggregate", "correlate", "search_architecture", "finals", "report"},
+        {"sample", "search_task", "aggregate", "correlate", "encode", "search_architecture", "finals", "report"},
     ),
     "task search": (params("children: 1", "children: 2"), {"search_task", "report"}),
     "search": (

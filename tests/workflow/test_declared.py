@@ -140,7 +140,7 @@ def differences(in_rules: set[str], in_dvc: set[str]) -> list[str]:
 
 
 def test_dvc_yaml_has_a_stage_for_each_rule_file(pipeline):
-    assert pipeline.keys() == STAGES and len(STAGES) == 11
+    assert pipeline.keys() == STAGES and len(STAGES) == 12
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
@@ -181,6 +181,7 @@ BY_NAME = {
     "search_architecture": [*SCORING, "gennas/aggregates", "gennas/searches"],
     "finals": [*SCORING, "gennas/aggregates", "gennas/searches"],
     "retrain": ["gennas/training"],
+    "encode": ["gennas/encodings"],
     "report": [],
 }
 
@@ -198,7 +199,7 @@ def test_the_rooms_of_a_stage_are_those_that_it_imports_from(stage, space):
 
 
 def test_there_are_no_more_lines_than_a_reader_reads():
-    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) <= 260
+    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) <= 280
 
 
 MEASURE = """

@@ -85,6 +85,14 @@ def test_a_search_is_two_files(committed, tmp_path):
     assert committed.path(RESULTS / "searches/climbing/seed-1.parquet").exists()
 
 
+def test_an_encoding_is_two_files(committed, tmp_path):
+    added = {"gennas/encodings/label_counts.py", "params.yaml"}
+    assert follow("encodings.md", committed, tmp_path) == added == changed_files(committed)
+    assert planned(committed).keys() == {"encode_train", "encode_measure", "encode", "report", "all", "total"}
+    committed.snakemake(str(RESULTS / "encodings/counts.worth.parquet"))
+    assert committed.path(RESULTS / "encodings/counts.worth.parquet").exists()
+
+
 def test_a_target_is_two_files(committed, tmp_path, monkeypatch):
     mirror = tmp_path / "mirror"
     assert follow("add-a-target.md", committed, mirror) == {"gennas/benchmarks/phone.py", "params.yaml"}

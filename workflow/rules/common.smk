@@ -6,7 +6,7 @@ from the rule's inputs and outputs, its values (`values`) are what Snakemake tra
 
 import json
 
-from gennas import catalogue
+from gennas import catalogue, spaces
 from stages.support import params as study_params, scorers, sources
 from workflow import code
 
@@ -28,6 +28,7 @@ wildcard_constraints:
     space="|".join(SPACES),
     proxy="[a-z][a-z0-9_]*",
     search="[a-z][a-z0-9_]*",
+    encoding="[a-z][a-z0-9_]*",
     role="found|random",
     first=r"\d+",
     last=r"\d+",
@@ -186,6 +187,31 @@ def labelled_scores(space, aggregates):
     learning = filter(scorers.learns_labels, aggregates)
     members = sorted({member for one in learning for member in one["members"]})
     return [f"results/{space}/scores/{member}/shard-labelled.parquet" for member in members]
+
+
+def encoding(wildcards):
+    """An encoding's section in params.yaml."""
+    return PARAMS[wildcards.space]["encode"][wildcards.encoding]
+
+
+def encoding_code(wildcards):
+    """A hash of the code of one encoding's jobs."""
+    kind = encoding(wildcards)["kind"]
+    return code.of_modules("encode", f"gennas/spaces/{wildcards.space}", f"gennas/encodings/{kind}")
+
+
+def not_enumerated(wildcards):
+    """The benchmark, for a space of which no other file lists what is to be encoded."""
+    listed = hasattr(spaces.load(wildcards.space), "all_architectures")
+    return [] if listed else [rules.download.output.benchmark.format(space=wildcards.space)]
+
+
+def of_encodings(suffix):
+    """An input function: one file of each encoding of a space."""
+    return lambda wildcards: [
+        f"results/{wildcards.space}/encodings/{name}.{suffix}.parquet"
+        for name in PARAMS[wildcards.space]["encode"]
+    ]
 
 
 def role_best(wildcards):

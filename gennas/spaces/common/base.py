@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Vertex(NamedTuple):
-    """A vertex of a graph: what it computes, in words, and which of the vertices before it that reads."""
+    """A vertex of a graph: its operation's name, and which of the vertices before it that reads."""
 
     label: str
     sources: tuple[int, ...] = ()
@@ -20,7 +20,7 @@ class Vertex(NamedTuple):
 class Space(Protocol):
     """What the library asks of a search space.
 
-    Some have more, which searches look for:
+    Some have more, which searches and encodings look for:
 
     - `PACKABLE = True`: its networks can be trained as one (`gennas.spaces.common.packing`);
     - a module `supernet` beside it: a network of all architectures (`gennas.spaces.load_supernet`);
@@ -31,6 +31,10 @@ class Space(Protocol):
     - `layers(architecture)`: equal for architectures whose networks have the same layers, hence the same costs;
     - growth: `LEVELS` steps from an architecture `ROOT` to complete ones, `expansions(prefix, level)` being those that
       an architecture of `level` steps may grow into, each once; some into none. All are members of the space.
+    - `population()`: every architecture, of a space that can be listed but is too large to look at each;
+    - `LABELS` and `VERTICES`: all labels of the vertices of its graphs, and how many the largest graph has, so that
+      encoders can read them (`gennas.encodings`);
+    - `from_graph(vertices)`: the architecture of its one graph; ValueError says why other vertices are none.
     """
 
     @property
@@ -54,9 +58,9 @@ class Space(Protocol):
         """
 
     def graph(self, architecture: Any) -> Mapping[str, Sequence[Vertex]]:
-        """Its graphs by title, such as a normal and a reduction cell.
+        """Its graphs by title, such as a normal and a reduction cell; two architectures differ in labels or sources.
 
-        A vertex comes after those it reads, which its label may name by their positions.
+        A vertex is one operation and comes after those it reads. Its label says nothing of where it is.
         """
 
     def random_architecture(self, rng: np.random.Generator) -> Any:

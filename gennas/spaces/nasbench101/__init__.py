@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gennas.spaces.nasbench101.cell import LABELS as LABELS
+from gennas.spaces.nasbench101.cell import MAX_VERTICES
 from gennas.spaces.nasbench101.cell import Architecture as Architecture
 from gennas.spaces.nasbench101.cell import encode as encode
+from gennas.spaces.nasbench101.cell import from_graph as from_graph
 from gennas.spaces.nasbench101.cell import from_id as from_id
 from gennas.spaces.nasbench101.cell import graph as graph
 from gennas.spaces.nasbench101.cell import mutate as mutate
@@ -19,6 +22,7 @@ from gennas.spaces.nasbench101.cell import to_id as to_id
 from gennas.spaces.nasbench101.growth import LEVELS as LEVELS
 from gennas.spaces.nasbench101.growth import ROOT as ROOT
 from gennas.spaces.nasbench101.growth import expansions as expansions
+from gennas.spaces.nasbench101.population import population as population
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 DECLARATION = {"family": "images"}
 FAMILY = DECLARATION["family"]
 INPUT_SHAPE = (1, 3, 32, 32)
+VERTICES = MAX_VERTICES
 
 
 def build(architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Cells of NAS-Bench-101: their canonical form and strings, and how to draw, change, encode and picture them."""
+"""Cells of NAS-Bench-101: their canonical form, strings and graphs, and how to draw, change and encode them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from gennas.spaces.common.base import Vertex
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 MAX_VERTICES, MAX_EDGES = 7, 9
 MAX_INNER = MAX_VERTICES - 2
+#: Of the vertices of `graph`.
+LABELS = ("input", *OPERATIONS, "output")
 #: (source, target) of each possible edge: the upper triangle of the adjacency matrix, column by column.
 EDGES = tuple((source, target) for target in range(MAX_VERTICES) for source in range(target))
 
@@ -130,6 +132,15 @@ def graph(architecture: Architecture) -> dict[str, list[Vertex]]:
     """The cell's vertices; an operation reads the sum of its sources."""
     labels = ["input", *(OPERATIONS[op] for op in architecture.operations), "output"]
     return {"cell": [Vertex(label, tuple(architecture.sources(i))) for i, label in enumerate(labels)]}
+
+
+def from_graph(vertices: Sequence[Vertex]) -> Architecture:
+    """The cell of a graph, in its canonical form; a ValueError if it is none of the space."""
+    labels = [vertex.label for vertex in vertices]
+    if len(labels) < 2 or labels[0] != "input" or labels[-1] != "output" or not {*labels[1:-1]} <= {*OPERATIONS}:
+        raise ValueError("not an input, operations and an output")
+    edges = [(source, target) for target, vertex in enumerate(vertices) for source in vertex.sources]
+    return canonical([OPERATIONS.index(label) for label in labels[1:-1]], edges)
 
 
 def random_architecture(rng: np.random.Generator) -> Architecture:

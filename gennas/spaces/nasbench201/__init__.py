@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gennas.spaces.nasbench201.canonical import canonical as canonical
+from gennas.spaces.nasbench201.cell import LABELS as LABELS
+from gennas.spaces.nasbench201.cell import VERTICES as VERTICES
 from gennas.spaces.nasbench201.cell import Architecture as Architecture
 from gennas.spaces.nasbench201.cell import all_architectures as all_architectures
 from gennas.spaces.nasbench201.cell import encode as encode
+from gennas.spaces.nasbench201.cell import from_graph as from_graph
 from gennas.spaces.nasbench201.cell import from_id as from_id
 from gennas.spaces.nasbench201.cell import graph as graph
 from gennas.spaces.nasbench201.cell import layers as layers

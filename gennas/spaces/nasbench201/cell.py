@@ -1,9 +1,10 @@
-"""Cells of NAS-Bench-201: their strings, and how to draw, change, encode and picture them."""
+"""Cells of NAS-Bench-201: their strings and graphs, and how to draw, change and encode them."""
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from gennas.spaces.common.base import Vertex
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 #: (source node, target node) of each edge, in the order of the string form.
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+#: Of `graph`: labels of vertices, and how many vertices there are.
+LABELS = ("input", *OPERATIONS, "output")
+VERTICES = len(EDGES) + 2
 
 #: One operation index per edge, in the order of `EDGES`.
 Architecture = tuple[int, ...]
@@ -45,14 +49,32 @@ def layers(architecture: Architecture) -> tuple[int, ...]:
     return tuple(sorted(architecture))
 
 
+def _edges_into(node: int) -> tuple[int, ...]:
+    """The vertices of `graph` that a node sums."""
+    return tuple(i for i, (_, target) in enumerate(EDGES, start=1) if target == node) or (0,)
+
+
+#: The sources of each vertex of `graph`.
+SOURCES = ((), *(_edges_into(source) for source, _ in EDGES), _edges_into(3))
+
+
 def graph(architecture: Architecture) -> dict[str, list[Vertex]]:
-    """The cell's nodes, each the sum of its edges; those that are `none` are left out."""
-    vertices = [Vertex("input")]
-    for node in (1, 2, 3):
-        edges = [(op, s) for op, (s, t) in zip(architecture, EDGES, strict=True) if t == node and op]
-        label = " + ".join(f"{OPERATIONS[op]}({source})" for op, source in edges)
-        vertices.append(Vertex(label or "zeros", tuple(source for _, source in edges)))
-    return {"cell": vertices}
+    """The cell's line graph: a vertex for each edge, `none` included, between the input and the output.
+
+    Its arcs are those of every cell. An edge reads the edges into the node that it starts from.
+    """
+    labels = ("input", *(OPERATIONS[op] for op in architecture), "output")
+    return {"cell": [Vertex(label, sources) for label, sources in zip(labels, SOURCES, strict=True)]}
+
+
+def from_graph(vertices: Sequence[Vertex]) -> Architecture:
+    """The cell of its line graph; a ValueError for any other graph."""
+    labels = [vertex.label for vertex in vertices]
+    if tuple(vertex.sources for vertex in vertices) != SOURCES:
+        raise ValueError("not the arcs of a NAS-Bench-201 cell")
+    if labels[0] != "input" or labels[-1] != "output" or not {*labels[1:-1]} <= {*OPERATIONS}:
+        raise ValueError("not an input, six operations and an output")
+    return tuple(OPERATIONS.index(label) for label in labels[1:-1])
 
 
 def random_architecture(rng: np.random.Generator) -> Architecture:

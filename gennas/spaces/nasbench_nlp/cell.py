@@ -1,4 +1,4 @@
-"""Cells of NAS-Bench-NLP: their strings, and how to draw, change, encode and picture them."""
+"""Cells of NAS-Bench-NLP: their strings and graphs, and how to draw, change and encode them."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def from_id(architecture_id: str) -> Cell:
 
 
 def graph(architecture: Cell) -> dict[str, list[Vertex]]:
-    """The cell's sources and nodes; a node that computes a new state is named after it."""
+    """The cell's leaves, its nodes, and the new states; sources are in the order in which an operation takes them."""
     vertices = [Vertex("x"), *(Vertex(f"previous h{k}") for k in range(len(architecture.states)))]
-    named = {i: f"h{k} = " for k, i in enumerate(architecture.states)}
-    for i, (operation, inputs) in enumerate(architecture.nodes):
-        vertices.append(Vertex(f"{named.get(i, '')}{operation}({', '.join(map(str, inputs))})", inputs))
+    leaves = len(vertices)
+    vertices += [Vertex(operation, inputs) for operation, inputs in architecture.nodes]
+    vertices += [Vertex(f"h{k}", (leaves + node,)) for k, node in enumerate(architecture.states)]
     return {"cell": vertices}
 
 

@@ -3,6 +3,7 @@
 from stages.report.figures.architecture import diagram as diagram
 from stages.report.figures.comparison import cost as cost
 from stages.report.figures.comparison import proxy_correlation as proxy_correlation
+from stages.report.figures.encodings import encoding_map as encoding_map
 from stages.report.figures.ranking import PANELS as PANELS
 from stages.report.figures.ranking import by_error as by_error
 from stages.report.figures.ranking import convergence as convergence

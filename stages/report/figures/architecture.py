@@ -32,9 +32,20 @@ def draw_graph(axis: Axes, vertices: Sequence[Vertex], bow: float) -> None:
     axis.set_axis_off()
 
 
+def without_none(vertices: Sequence[Vertex]) -> list[Vertex]:
+    """The graph without its vertices of the operation `none`, which give zeros."""
+    kept = [position for position, vertex in enumerate(vertices) if vertex.label != "none"]
+    number = {position: place for place, position in enumerate(kept)}
+    return [
+        Vertex(vertices[position].label, tuple(number[s] for s in vertices[position].sources if s in number))
+        for position in kept
+    ]
+
+
 @styled
 def diagram(graphs: Mapping[str, Sequence[Vertex]]) -> str:
-    """The graphs of an architecture, one under the other (`Space.diagram`)."""
+    """The graphs of an architecture (`Space.graph`), one under the other."""
+    graphs = {title: without_none(vertices) for title, vertices in graphs.items()}
     reaches = [i - source for rows in graphs.values() for i, row in enumerate(rows) for source in row.sources]
     bow = BOW * math.log(max(reaches, default=1))
     heights = [len(vertices) for vertices in graphs.values()]

@@ -16,6 +16,7 @@ from gennas.benchmarks import gennas_nasbench101
 from gennas.spaces import nasbench101 as space
 from gennas.spaces.nasbench101.cell import EDGES, MAX_EDGES, canonical
 from gennas.spaces.nasbench101.network import Cell, vertex_channels
+from gennas.spaces.nasbench101.population import cells
 
 INCEPTION = "conv3x3-bn-relu~0|conv1x1-bn-relu~0|maxpool3x3~0|conv3x3-bn-relu~0|conv3x3-bn-relu~4|output~1+2+3+5"
 seeds = st.integers(0, 2**32 - 1)
@@ -112,6 +113,17 @@ def test_there_are_as_many_cells_as_in_the_benchmark(vertices, cells):
     """423,624 in all; and no two of them have the same hash."""
     found = list(all_cells(vertices))
     assert len(found) == len({official_hash(cell.operations, cell.edges) for cell in found}) == cells
+
+
+@pytest.mark.parametrize("vertices", [2, 3, 4, 5, pytest.param(6, marks=pytest.mark.full)])
+def test_the_population_is_every_cell(vertices):
+    found = list(cells(vertices))
+    assert len(found) == len(set(found)) and set(found) == set(all_cells(vertices))
+
+
+@pytest.mark.full
+def test_the_population_is_as_large_as_the_benchmark():
+    assert len(space.population()) == len(set(space.population())) == 423_624
 
 
 @pytest.mark.parametrize(("name", "cell", "_"), PUBLISHED)

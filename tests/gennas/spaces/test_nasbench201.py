@@ -1,5 +1,6 @@
 """NAS-Bench-201's cells and networks, against what its authors state."""
 
+import networkx
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,17 @@ def test_nasbench201_parameters_are_those_the_benchmark_states():
     for cell, stated in (((3,) * 6, 1_531_546), ((1,) * 6, 73_306), ((0,) * 6, 73_306)):
         counted = sum(p.numel() for p in nasbench201.build(cell).parameters())
         assert counted + last_norm_and_classifier == stated
+
+
+def test_the_graph_of_a_cell_is_its_line_graph():
+    """Two edges are joined where the first ends at the node that the second starts from; checked by networkx."""
+    nodes = networkx.DiGraph([("in", 0), *EDGES, (3, "out")])
+    vertices = nasbench201.graph((0, 1, 2, 3, 4, 0))["cell"]
+    places = [("in", 0), *EDGES, (3, "out")]
+    arcs = {(places[source], places[target]) for target, vertex in enumerate(vertices) for source in vertex.sources}
+    assert arcs == set(networkx.line_graph(nodes).edges) and len(arcs) == 10
+    labels = [vertex.label for vertex in vertices]
+    assert labels[1:-1] == ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "none"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,42 @@ def test_graphs_read_only_what_comes_before_and_tell_architectures_apart(space, 
 
 
 @every_space
+@given(seed=seeds)
+def test_graphs_that_are_declared_have_the_labels_and_the_size_that_are(space, seed):
+    if not hasattr(space, "LABELS"):
+        return
+    graphs = space.graph(space.random_architecture(np.random.default_rng(seed))).values()
+    assert {vertex.label for vertices in graphs for vertex in vertices} <= {*space.LABELS}
+    assert all(2 <= len(vertices) <= space.VERTICES for vertices in graphs)
+    assert len({*space.LABELS}) == len(space.LABELS)
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+@given(seed=seeds)
+def test_an_architecture_is_that_of_its_graph(name, seed):
+    space = spaces.load(name)
+    architecture = space.random_architecture(np.random.default_rng(seed))
+    (vertices,) = space.graph(architecture).values()
+    assert space.from_graph(vertices) == architecture
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+@given(seed=seeds, data=st.data())
+def test_another_graph_is_another_architecture_or_refused(name, seed, data):
+    space = spaces.load(name)
+    (vertices,) = space.graph(space.random_architecture(np.random.default_rng(seed))).values()
+    place = data.draw(st.integers(0, len(vertices) - 1))
+    label = data.draw(st.sampled_from(space.LABELS))
+    sources = tuple(source for source in range(place) if data.draw(st.booleans()))
+    changed = [*vertices[:place], spaces.Vertex(label, sources), *vertices[place + 1 :]]
+    try:
+        architecture = space.from_graph(changed)
+    except ValueError:
+        return
+    assert space.from_id(space.to_id(architecture)) == architecture
+
+
+@every_space
 @given(text=st.text())
 def test_any_other_string_is_a_value_error(space, text):
     with pytest.raises(ValueError):

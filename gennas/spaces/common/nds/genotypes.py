@@ -55,6 +55,8 @@ FIXED_CIFAR10 = Scales(widths=(16,), depths=(20,))
 WIDTHS = tuple(sorted({*CIFAR10.widths, *IMAGENET.widths}))
 DEPTHS = tuple(sorted({*CIFAR10.depths, *IMAGENET.depths}))
 
+#: Labels of a cell's inputs in its graph.
+INPUTS = ("cell before the previous one", "previous cell")
 FORM = "normal:op~input+op~input|...;reduce:...;width:16;depth:20"
 _FORM = re.compile("normal:([^;]*);reduce:([^;]*);width:([0-9]{1,3});depth:([0-9]{1,3})")
 _SLOT = re.compile(r"([^~+|]+)~([0-9]{1,3})")
@@ -63,6 +65,11 @@ _SLOT = re.compile(r"([^~+|]+)~([0-9]{1,3})")
 def _cell_id(genotype: Genotype) -> str:
     slots = [f"{op}~{source}" for op, source in genotype]
     return "|".join("+".join(slots[first : first + 2]) for first in range(0, len(slots), 2))
+
+
+def _vertices_of(node: int) -> tuple[int, ...]:
+    """The vertices of a cell's graph that make a node: an input, or two operations."""
+    return (node,) if node < len(INPUTS) else (2 * node - 2, 2 * node - 1)
 
 
 def _genes(architecture: Architecture) -> list[Any]:
@@ -139,18 +146,30 @@ class CellSpace:
         steps = [*(width >= step for step in WIDTHS[1:]), *(depth >= step for step in DEPTHS[1:])]
         return (*categories, *map(int, steps))
 
+    @property
+    def LABELS(self) -> tuple[str, ...]:
+        """Of the vertices of `graph`."""
+        return (*INPUTS, *self.operations, "output")
+
+    @property
+    def VERTICES(self) -> int:
+        """Of each graph: the inputs, two operations per node, and the output."""
+        return len(INPUTS) + 2 * self.nodes + 1
+
     def graph(self, architecture: Architecture) -> dict[str, list[Vertex]]:
-        """Both cells, with the scale in their titles: inputs, nodes of two summands, and what is concatenated."""
-        graphs, scale = {}, f"width {architecture.width}, depth {architecture.depth}"
-        for title, genotype in (("normal", architecture.normal), ("reduction", architecture.reduce)):
-            vertices = [Vertex("cell before the previous one"), Vertex("previous cell")]
-            for slot in range(0, len(genotype), 2):
-                pair = genotype[slot : slot + 2]
-                label = " + ".join(f"{op}({source})" for op, source in pair)
-                vertices.append(Vertex(label, tuple(source for _, source in pair)))
-            outputs = output_nodes(genotype, self.loose)
-            graphs[f"{title} cell, {scale}"] = [*vertices, Vertex("output: " + ", ".join(map(str, outputs)), outputs)]
-        return graphs
+        """Both cells, with the scale in their titles: inputs, every operation, and the output.
+
+        An operation, or the output, reads both operations of each node that it takes.
+        """
+        scale = f"width {architecture.width}, depth {architecture.depth}"
+        cells = {"normal": architecture.normal, "reduction": architecture.reduce}
+        return {f"{title} cell, {scale}": self._cell_graph(genotype) for title, genotype in cells.items()}
+
+    def _cell_graph(self, genotype: Genotype) -> list[Vertex]:
+        inputs = [Vertex(label) for label in INPUTS]
+        operations = [Vertex(op, _vertices_of(source)) for op, source in genotype]
+        read = [vertex for node in output_nodes(genotype, self.loose) for vertex in _vertices_of(node)]
+        return [*inputs, *operations, Vertex("output", tuple(read))]
 
     def _options(self, scales: Scales) -> list[Sequence[Any]]:
         """The values that each gene may have."""
