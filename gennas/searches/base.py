@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gennas import scoring
     from gennas.searches.candidates import Candidates
+    from gennas.training.recipe import Checkpoint
 
 Candidate = TypeVar("Candidate")
 #: One number per objective, higher is better.
@@ -56,6 +57,8 @@ class SearchContext:
     protocol: scoring.Protocol | None = None  # of the networks that a search builds itself
     device: torch.device | None = None
     supernet: Callable[[], Any] | None = None  # the space's, of the protocol's size, initialised anew
+    images: np.ndarray | None = None  # unlabelled, uint8 (N, H, W, 3), for a supernet that is trained without labels
+    checkpoint: Checkpoint | None = None  # of a supernet's training, which may have begun before
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
