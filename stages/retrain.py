@@ -9,8 +9,6 @@ architecture, as after finals that come to the same answer, takes seconds.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from importlib import import_module
 from pathlib import Path
@@ -22,13 +20,14 @@ from torch import nn
 from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
+from gennas.files.checkpoints import Checkpoint, save_tensors
 from gennas.files.documents import read_json
 from gennas.seeds import derive_seed
-from gennas.training.recipe import Checkpoint, Params, Problem, save_tensors, train
+from gennas.training.recipe import Params, Problem, train
 from stages.support import artifacts
 from stages.support.command import run, track
 from stages.support.inputs import read_sample
-from stages.support.sources import loaded_sources
+from stages.support.sources import fingerprint, loaded_sources
 
 
 def load_problem(space: str, params: Params, seed: int, device: torch.device) -> Problem:
@@ -65,11 +64,6 @@ def result(architecture: str, model: nn.Module, problem: Problem) -> dict[str, A
         **{name: round(score, 4) if math.isfinite(score) else None for name, score in scores.items()},
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-
-
-def fingerprint(*values: Any) -> str:
-    """A hash of everything that a training depends on."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def unit(

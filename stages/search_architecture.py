@@ -8,8 +8,9 @@ target (or the column that the search asked for), its rank, its regret against t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import pyarrow.compute as pc
 from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
+from gennas.files.checkpoints import Checkpoint
+from gennas.regression.genes import load_task
 from gennas.scoring import Protocol
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import Candidates, OfSpace, OfTable
@@ -28,8 +31,9 @@ from stages.support import artifacts
 from stages.support import scores as tables
 from stages.support.command import run, track
 from stages.support.ground_truth import regret_csv
-from stages.support.inputs import read_ground_truth
+from stages.support.inputs import read_ground_truth, read_images
 from stages.support.objectives import Objectives, Sources, open_workers
+from stages.support.sources import fingerprint, loaded_sources
 
 Row = dict[str, Any]
 #: What the benchmark says of an answer.
@@ -86,11 +90,25 @@ def make_context(
 
 def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any]) -> SearchContext:
     """What a search by a supernet is given, too."""
+    build = spaces.load_supernet(space)
 
     def supernet() -> Any:
-        return spaces.load_supernet(space)(protocol["width"], protocol["depth"])
+        return build(protocol["width"], protocol["depth"])
 
     return replace(context, protocol=Protocol.from_section(protocol), device=prepare(), supernet=supernet)
+
+
+def with_lesson(context: SearchContext, kind: str, images: Sequence[Path], path: Path) -> SearchContext:
+    """What a search that trains its supernet is given, too: what is learnt, and a checkpoint that it may go on from."""
+    options, pictures = dict(context.options), read_images(images[0]) if images else None
+    if "task" in options:
+        options["task"] = load_task(options["task"])
+    catalogue.load_module("searches", kind)  # whose code, with the supernet's, is part of what the training depends on
+    content = "" if pictures is None else hashlib.sha256(pictures.tobytes()).hexdigest()
+    assert context.device is not None and context.protocol is not None
+    about = kind, options, asdict(context.protocol), content, context.seed, made_with(context.device)
+    checkpoint = Checkpoint(path, fingerprint(*about, sorted(loaded_sources().values())))
+    return replace(context, options=options, images=pictures, checkpoint=checkpoint)
 
 
 def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:
@@ -107,7 +125,7 @@ def step_rows(context: SearchContext, kind: str, name: str, repetition: int, sco
 
 def unit(
     steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path], prior: list[Path],
-    space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
+    checkpoint: Path, space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
     protocol: dict[str, Any], target: str, seed: int, repetition: int, workers: int = 1,
 ) -> None:  # fmt: skip
     """One run of one search: its steps."""
@@ -118,8 +136,11 @@ def unit(
     with open_workers(workers, objectives) as pool:
         scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
         context = make_context(search, found, scorer, prior, seed, repetition)
-        if catalogue.declaration("searches", search["kind"])["supernet"]:
+        declared = catalogue.declaration("searches", search["kind"])
+        if declared["supernet"]:
             context = with_supernet(context, space, protocol)
+        if declared.get("trains"):
+            context = with_lesson(context, search["kind"], images, checkpoint)
         rows = [*step_rows(context, search["kind"], name, repetition, scorer)]
     metadata = made_with(context.device) if context.device else pool.made_with
     artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)

@@ -31,6 +31,17 @@ def needed(name, file, by, also=lambda wildcards: set()):
     return find
 
 
+def learnt(wildcards):
+    """What a search by a supernet reads besides: the images on which it learns a task."""
+    return {"images"} if "task" in search(wildcards) else set()
+
+
+def learnt_task(wildcards):
+    """The file of the task that a search by a supernet learns, if it learns one."""
+    own = search(wildcards)
+    return [task_file(own["task"], wildcards.space)] if "task" in own else []
+
+
 def prior_scores(wildcards):
     """The scores of the evaluated sample that a search starts from, if it has a prior."""
     named = search(wildcards).get("prior")
@@ -84,7 +95,8 @@ def searching_code(stage, by, kinds=lambda wildcards: []):
 
 def search_job(wildcards):
     """What a run of a search is given of its section."""
-    return {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}
+    given = {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}
+    return {**given, "task": learnt_task(wildcards)[0]} if "task" in given else given
 
 
 def search_protocol(wildcards):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import torch
 
     from gennas import scoring
+    from gennas.files.checkpoints import Checkpoint
     from gennas.searches.candidates import Candidates
-    from gennas.training.recipe import Checkpoint
 
 Candidate = TypeVar("Candidate")
 #: One number per objective, higher is better.

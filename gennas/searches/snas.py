@@ -36,11 +36,11 @@ DECLARATION = {
     "supernet": True,
     "trains": True,
     "options": {
-        "protocol": {"$ref": "#/$defs/supernet_protocol"},
-        "steps": {"$ref": "#/$defs/supernet_steps"},
-        "task": {"$ref": "#/$defs/supernet_task"},
-        "dataset": {"$ref": "#/$defs/supernet_dataset"},
-        "split": {"$ref": "#/$defs/supernet_split"},
+        "protocol": {"$ref": "#/$defs/protocol_name"},
+        "steps": {"$ref": "#/$defs/steps"},
+        "task": {"$ref": "#/$defs/task"},
+        "dataset": {"$ref": "#/$defs/labelled_images"},
+        "split": {"$ref": "#/$defs/split"},
         "architecture_learning_rate": {"$ref": "#/$defs/architecture_learning_rate"},
         "penalty": {
             "type": "number",
@@ -71,7 +71,8 @@ def cost(logits: Tensor, choices: Tensor, costs: Tensor, temperature: float, est
     if estimator == "discrete":
         return expected.sum()
     drawn = choices.detach().clamp_min(torch.finfo(choices.dtype).tiny)  # the density has their logarithm
-    density = RelaxedOneHotCategorical(torch.tensor(temperature), logits=logits, validate_args=False).log_prob(drawn)
+    relaxed = RelaxedOneHotCategorical(torch.tensor(temperature), logits=logits, validate_args=False)
+    density: Tensor = relaxed.log_prob(drawn)  # (edges,)
     return (density * ((drawn * costs).sum(dim=1) - expected.detach())).sum()
 
 

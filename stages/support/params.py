@@ -128,6 +128,7 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
         key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
         yield from scorer_problems(params[space], key, search)
         yield from prior_problems(params[space], key, search)
+        yield from lesson_problems(key, search, declared)
         if len(scorers.names(search.get("by", []))) > 1 and declared["objectives"] != "several":
             yield f"{key}.by: {search['kind']} has one objective; name one scorer"
         yield from halving_problems(params, space, key, search)
@@ -136,6 +137,12 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
             yield f"{key}: there is no supernet of {space}, only of {known}; remove it"
         if declared["supernet"] and section["candidates"] != "space":
             yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
+
+
+def lesson_problems(key: str, search: Params, declared: Params) -> Iterator[str]:
+    """A supernet that is to learn nothing, or both a task and labels."""
+    if declared.get("trains") and ("task" in search) == ("dataset" in search):
+        yield f"{key}: name either the regression task that the supernet learns, or a labelled dataset"
 
 
 def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
@@ -212,7 +219,8 @@ def scoring_protocol(section: Params, key: str, scored: Params) -> Iterator[tupl
     """The same of what `by` scores, or of a search that scores nothing and builds networks itself."""
     if "protocol" in scored:
         named = own_proxies(section, scored.get("by", []))
-        yield f"{key}.protocol", scored["protocol"], any(trains(kind) for kind in named)
+        by_itself = "kind" in scored and catalogue.declaration("searches", scored["kind"]).get("trains", False)
+        yield f"{key}.protocol", scored["protocol"], by_itself or any(trains(kind) for kind in named)
 
 
 def own_proxies(section: Params, by: Any) -> list[str]:
@@ -247,12 +255,16 @@ def family_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
 def task_problems(params: Params, space: str) -> Iterator[str]:
     """Tasks that are not there, or not for what the networks of the space read."""
     family, _ = family_of(space)
-    for name, proxy in params[space]["train_proxy"]["proxies"].items():
-        if (task := proxy.get("task", SEARCHED)) != SEARCHED:
-            try:
-                check_family(load_task(task), family)
-            except InputError as error:
-                yield f"train_proxy.proxies.{name}.task: {task}: {error}"
+    for key, named in (
+        ("train_proxy.proxies", params[space]["train_proxy"]["proxies"]),
+        ("search_architecture.searches", params[space]["search_architecture"]["searches"]),
+    ):
+        for name, section in named.items():
+            if (task := section.get("task", SEARCHED)) != SEARCHED:
+                try:
+                    check_family(load_task(task), family)
+                except InputError as error:
+                    yield f"{key}.{name}.task: {task}: {error}"
 
 
 def dataset_problems(params: Params, space: str) -> Iterator[str]:

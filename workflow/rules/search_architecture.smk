@@ -1,10 +1,11 @@
 """The best architecture, as a proxy, an aggregate or the benchmark sees it, by several searches side by side.
 
-Reads:  what its searches read, each only what `by`, `candidates` and `prior` ask for: images.parquet, the proxies'
-        tasks, benchmark.parquet, scores.parquet, aggregates.parquet and the labelled architectures' scores;
+Reads:  what its searches read, each only what `by`, `candidates`, `prior` and `task` ask for: images.parquet, the proxies'
+        and searches' tasks, benchmark.parquet, scores.parquet, aggregates.parquet and the labelled architectures' scores;
         benchmark.parquet to judge the answers
 Writes: searches/<search>/seed-<k>.parquet, then search/trajectory.parquet, plots/regret.csv
-Steps:  one job per run of a search, so that another search or seed computes nothing else again
+Steps:  one job per run of a search, so that another search or seed computes nothing else again; those that train a
+        supernet go on from a checkpoint when they were killed
 
 What is in searches/ is Snakemake's alone, as the shards of train_proxy are.
 """
@@ -13,11 +14,12 @@ What is in searches/ is Snakemake's alone, as the shards of train_proxy are.
 rule search_architecture_unit:
     input:
         benchmark=needed("benchmark", rules.download.output.benchmark, by_search, searched),
-        images=needed("images", rules.download.output.images, by_search),
+        images=needed("images", rules.download.output.images, by_search, learnt),
         scores=needed("scores", rules.train_proxy.output.scores_table, by_search),
         prior=prior_scores,
         labelled=scoring_labelled(by_search),
         tasks=scoring_tasks(by_search),
+        learnt=learnt_task,
     output:
         steps=temp("results/{space}/searches/{search}/seed-{repetition}.parquet"),
     log:
@@ -33,7 +35,15 @@ rule search_architecture_unit:
         runtime=growing(1440),
         gpu=search_needs_gpu,
     params:
-        files=files("benchmark", "images", "scores", "labelled", "prior", "steps"),
+        files=files(
+            "benchmark",
+            "images",
+            "scores",
+            "labelled",
+            "prior",
+            "steps",
+            checkpoint="checkpoints/{space}/searches/{search}-{repetition}.pt",
+        ),
         values=values(
             space=wildcard("space"),
             name=wildcard("search"),

@@ -134,9 +134,7 @@ def draw_regression(context: SearchContext) -> Regression:
     return Regression(train, held_out, images, draw_targets(task, images, protocol, context.seed), task["noise"])
 
 
-def draw_targets(
-    task: Mapping[str, Any], images: Tensor, protocol: scoring.Protocol, seed: int
-) -> tuple[Tensor, ...]:
+def draw_targets(task: Mapping[str, Any], images: Tensor, protocol: scoring.Protocol, seed: int) -> tuple[Tensor, ...]:
     """The target of each stage for every image, (N, channels_k, 8, 8)."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "task"))
     return tuple(

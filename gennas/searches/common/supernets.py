@@ -125,7 +125,7 @@ class Training:
             yield done[-1]
 
     def begin(self, number: int) -> float:
-        """Seed a step, so that a checkpoint needs no generator's state; set its learning rate. The share that is done."""
+        """Seed a step, so that a checkpoint needs no generator's state, and set its rate; the share that is done."""
         seed = derive_seed(self.context.seed, "step", number)
         torch.default_generator.manual_seed(seed)
         self.generator = torch.Generator().manual_seed(seed)
@@ -143,7 +143,7 @@ class Training:
         return self.descend(train, progress, self.weights)
 
     def descend(self, part: Tensor, progress: float, *optimizers: torch.optim.Optimizer) -> tuple[Draw, float]:
-        """Move what some optimisers have along the gradient on a batch of a part; a loss that is no number moves none."""
+        """Move what some optimisers have along the gradient on a batch; a loss that is no number moves nothing."""
         draw = self.sample(self.logits, progress)
         order = torch.randperm(len(part), generator=self.generator)
         loss = self.loss_of(draw, part[order[: self.protocol.batch_size]], self.generator)
