@@ -8,7 +8,6 @@ target (or the column that the search asked for), its rank, its regret against t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from gennas import catalogue, spaces
+from gennas.data.images import unlabelled
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
 from gennas.files.checkpoints import Checkpoint
@@ -26,18 +26,21 @@ from gennas.scoring import Protocol
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.halving import Halving
-from gennas.seeds import derive_seed
+from gennas.seeds import derive_seed, rng
 from stages.support import artifacts
 from stages.support import scores as tables
 from stages.support.command import run, track
 from stages.support.ground_truth import regret_csv
-from stages.support.inputs import read_ground_truth, read_images
+from stages.support.inputs import read_ground_truth
 from stages.support.objectives import Objectives, Sources, open_workers
 from stages.support.sources import fingerprint, loaded_sources
 
 Row = dict[str, Any]
 #: What the benchmark says of an answer.
 JUDGED = ("best_value", "best_rank", "regret")
+
+#: Unlabelled images on which a supernet learns a task, and their pixels. The proxies' few it would know by heart.
+POOL, SIDE = 1024, 32
 
 
 def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], columns: Iterable[str]) -> Candidates:
@@ -98,17 +101,21 @@ def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any
     return replace(context, protocol=Protocol.from_section(protocol), device=prepare(), supernet=supernet)
 
 
-def with_lesson(context: SearchContext, kind: str, images: Sequence[Path], path: Path) -> SearchContext:
-    """What a search that trains its supernet is given, too: what is learnt, and a checkpoint that it may go on from."""
-    options, pictures = dict(context.options), read_images(images[0]) if images else None
-    if "task" in options:
-        options["task"] = load_task(options["task"])
-    catalogue.load_module("searches", kind)  # whose code, with the supernet's, is part of what the training depends on
-    content = "" if pictures is None else hashlib.sha256(pictures.tobytes()).hexdigest()
+def with_lesson(context: SearchContext, search: Mapping[str, Any], path: Path) -> SearchContext:
+    """What a search that trains its supernet is given, too.
+
+    If it learns a task, that and unlabelled images; and a checkpoint that its training goes on from, if nothing that
+    this depends on has changed.
+    """
+    if "task" in context.options:
+        options = {**context.options, "task": load_task(search["task"])}
+        images = unlabelled(search["images"], POOL, SIDE, rng(context.seed, "unlabelled"))
+        context = replace(context, options=options, images=images)
+    catalogue.load_module("searches", search["kind"])  # whose code, with the supernet's, it depends on
     assert context.device is not None and context.protocol is not None
-    about = kind, options, asdict(context.protocol), content, context.seed, made_with(context.device)
-    checkpoint = Checkpoint(path, fingerprint(*about, sorted(loaded_sources().values())))
-    return replace(context, options=options, images=pictures, checkpoint=checkpoint)
+    about = search, context.options, asdict(context.protocol), context.seed, made_with(context.device)
+    study = fingerprint(*about, sorted(loaded_sources().values()))
+    return replace(context, checkpoint=Checkpoint(path, study))
 
 
 def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:
@@ -140,7 +147,7 @@ def unit(
         if declared["supernet"]:
             context = with_supernet(context, space, protocol)
         if declared.get("trains"):
-            context = with_lesson(context, search["kind"], images, checkpoint)
+            context = with_lesson(context, search, checkpoint)
         rows = [*step_rows(context, search["kind"], name, repetition, scorer)]
     metadata = made_with(context.device) if context.device else pool.made_with
     artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)

@@ -31,11 +31,6 @@ def needed(name, file, by, also=lambda wildcards: set()):
     return find
 
 
-def learnt(wildcards):
-    """What a search by a supernet reads besides: the images on which it learns a task."""
-    return {"images"} if "task" in search(wildcards) else set()
-
-
 def learnt_task(wildcards):
     """The file of the task that a search by a supernet learns, if it learns one."""
     own = search(wildcards)
@@ -96,7 +91,9 @@ def searching_code(stage, by, kinds=lambda wildcards: []):
 def search_job(wildcards):
     """What a run of a search is given of its section."""
     given = {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}
-    return {**given, "task": learnt_task(wildcards)[0]} if "task" in given else given
+    if "task" not in given:
+        return given
+    return {**given, "task": learnt_task(wildcards)[0], "images": PARAMS[wildcards.space]["download"]["images"]}
 
 
 def search_protocol(wildcards):

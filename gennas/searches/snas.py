@@ -71,7 +71,7 @@ def cost(logits: Tensor, choices: Tensor, costs: Tensor, temperature: float, est
     if estimator == "discrete":
         return expected.sum()
     drawn = choices.detach().clamp_min(torch.finfo(choices.dtype).tiny)  # the density has their logarithm
-    relaxed = RelaxedOneHotCategorical(torch.tensor(temperature), logits=logits, validate_args=False)
+    relaxed = RelaxedOneHotCategorical(logits.new_tensor(temperature), logits=logits, validate_args=False)
     density: Tensor = relaxed.log_prob(drawn)  # (edges,)
     return (density * ((drawn * costs).sum(dim=1) - expected.detach())).sum()
 

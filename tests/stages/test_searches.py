@@ -213,7 +213,8 @@ def benchmark(tmp_path):
 def oracle(path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_search", objectives=None, **options):
     """A unit of a search by the benchmark; returns its rows."""
     search_architecture.unit(
-        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[], prior=[], space="nasbench201",
+        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[], prior=[],
+        checkpoint=path.with_suffix(".pt"), space="nasbench201",
         name="oracle", search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
         objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, seed=seed, repetition=repetition,
     )  # fmt: skip
@@ -272,7 +273,8 @@ def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
     images, path = tmp_path / "images.parquet", tmp_path / "unit.parquet"
     artifacts.write_parquet(download.image_pool("noise", rng(0)), artifacts.IMAGES, images)
     search_architecture.unit(
-        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], prior=[], space="nasbench201",
+        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], prior=[],
+        checkpoint=path.with_suffix(".pt"), space="nasbench201",
         name="front",
         search={"kind": "ageing_evolution", "evaluations": 6, "batch": 3, "population": 3, "tournament": 2},
         candidates="benchmark", objectives=[{"benchmark": TARGET}, {"proxy": {"kind": "parameters", "seeds": 1}}],

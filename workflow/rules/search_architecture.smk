@@ -14,7 +14,7 @@ What is in searches/ is Snakemake's alone, as the shards of train_proxy are.
 rule search_architecture_unit:
     input:
         benchmark=needed("benchmark", rules.download.output.benchmark, by_search, searched),
-        images=needed("images", rules.download.output.images, by_search, learnt),
+        images=needed("images", rules.download.output.images, by_search),
         scores=needed("scores", rules.train_proxy.output.scores_table, by_search),
         prior=prior_scores,
         labelled=scoring_labelled(by_search),

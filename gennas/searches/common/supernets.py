@@ -42,7 +42,7 @@ CLIP = 5.0
 #: Steps between checkpoints.
 INTERVAL = 50
 #: Images of a batch that is only evaluated; images, and draws of an expectation, that are evaluated at most.
-EVALUATION_BATCH, EVALUATED, DRAWS = 64, 256, 16
+EVALUATION_BATCH, EVALUATED, DRAWS = 64, 128, 16
 logger = logging.getLogger(__name__)
 
 
