@@ -6,11 +6,12 @@ schedule, logits by Adam with betas of 0.5 and 0.999, batch norm without affine 
 batch. With images held out, each step first moves the logits by the gradient of the loss on some of these, then the
 weights by that on others (first-order, as in DARTS); else both by the gradient on the same batch (as in SNAS). Their
 learning rate of the logits, 3e-4 over 39,000 steps, would leave them where they are in hundreds of steps: Adam moves a
-logit by about the learning rate per step.
+logit by about the learning rate per step. For the first third of the steps the weights learn alone: operations without
+weights are useful at once, and would be chosen before the others have learnt anything.
 
 Sources: Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019; Xie et al., "SNAS: Stochastic Neural
 Architecture Search", ICLR 2019; Dong and Yang, "NAS-Bench-201", ICLR 2020, whose settings are known here from their
-released code.
+released code; Elsken et al., "Bag of Tricks for Neural Architecture Search", CVPR workshops 2021, for the warm-up.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from gennas.seeds import derive_seed
 #: Of the logits, unless the options say so.
 LEARNING_RATE = 0.05
 BETAS = (0.5, 0.999)
+#: Share of the steps in which the logits stay as they are.
+WARM_UP = 0.3
 #: Standard deviation of the first logits.
 SPREAD = 1e-3
 #: Norm that gradients of weights are clipped to.
@@ -136,9 +139,10 @@ class Training:
     def step(self, number: int) -> tuple[Draw, float]:
         """One step of the logits and the weights: what was drawn for the latter, and its loss."""
         progress, train = self.begin(number), self.lesson.train
-        if self.learns and self.choosing is train:
+        learns = self.learns and number >= WARM_UP * self.steps
+        if learns and self.choosing is train:
             return self.descend(train, progress, self.weights, self.architecture)
-        if self.learns:
+        if learns:
             self.descend(self.choosing, progress, self.architecture)
         return self.descend(train, progress, self.weights)
 

@@ -316,6 +316,7 @@ def test_weights_learn_from_one_part_and_the_architecture_from_the_other(name, m
         return own(lesson, network, positions, generator)
 
     monkeypatch.setattr(lessons.Labels, "loss", loss)
+    monkeypatch.setattr(supernets, "WARM_UP", 0)
     module = catalogue.load_module("searches", name)
     context = make_context(split=0.25, candidates=2, **LEARNT["labels"])
     steps = module.run(context)
@@ -330,12 +331,23 @@ def test_weights_learn_from_one_part_and_the_architecture_from_the_other(name, m
     assert seen[-1][1] <= parts[0]  # what is compared at the end
 
 
-def test_without_a_split_both_learn_from_the_same_batch():
+def test_without_a_split_both_learn_from_the_same_batch(monkeypatch):
+    monkeypatch.setattr(supernets, "WARM_UP", 0)
     net = training(darts)
     before = net.logits.detach().clone(), net.network.linear.weight.detach().clone()
     net.step(0)
     assert not len(net.lesson.held_out)
     assert (net.logits != before[0]).any() and (net.network.linear.weight != before[1]).any()
+
+
+def test_at_first_the_weights_learn_alone():
+    net = training(snas, steps=10, split=0.5)
+    logits = []
+    for number in range(5):
+        net.step(number)
+        logits.append(net.logits.detach().clone())
+    assert all(torch.equal(one, logits[0]) for one in logits[:3])
+    assert (logits[3] != logits[2]).any() and (logits[4] != logits[3]).any()
 
 
 def test_targets_are_drawn_for_every_image_and_images_by_those_trained_on():
