@@ -84,8 +84,9 @@ def test_it_yields_canonical_ids_and_finite_scores(name):
 @pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("learnt", LEARNT)
 def test_a_supernet_learns(name, learnt):
-    steps = run(name, learnt=learnt, steps=40, split=0, candidates=1)
-    losses = [-step.scores[0] for step in steps[:40]]
+    protocol = replace(PROTOCOL, batch_size=16, learning_rate=0.05)
+    context = make_context(protocol=protocol, **{**OPTIONS[name], **LEARNT[learnt], "steps": 40, "split": 0})
+    losses = [-step.scores[0] for step in catalogue.load_module("searches", name).run(context)][:40]
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
 
 
@@ -225,8 +226,21 @@ def test_the_policy_gradient_has_the_concrete_density():
 
 @pytest.mark.parametrize("estimator", snas.DECLARATION["options"]["estimator"]["enum"])
 def test_what_costs_too_much_ends_as_nothing(estimator):
-    steps = run("snas", steps=60, penalty=100.0, estimator=estimator, architecture_learning_rate=0.3)
-    assert steps[-1].answer.count("none") == 6
+    """If the loss counts for nothing beside the cost."""
+    torch.manual_seed(7)
+    logits, costs = torch.zeros(6, 5, requires_grad=True), build(0.125, 0.2).costs(8)
+    penalty = snas.make_penalty(costs, 2.0, estimator)
+    optimizer = torch.optim.Adam([logits], 0.05)
+    for step in range(400):
+        optimizer.zero_grad()
+        penalty(logits, snas.sample(logits, step / 400), step / 400).backward()
+        optimizer.step()
+    assert (logits.argmax(dim=1) == 0).all()
+
+
+def test_a_search_minds_the_cost():
+    free, dear = (run("snas", steps=40, penalty=eta, architecture_learning_rate=0.2)[-1].answer for eta in (0, 100.0))
+    assert dear.count("none") == 6 > free.count("none")
 
 
 # --- the network that was drawn ----------------------------------------------------------------
