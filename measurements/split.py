@@ -41,9 +41,10 @@ SPLITS = (0.0, 0.1, 0.25, 0.5)
 SEEDS = 5
 CELLS = 200
 LEARNS = ("regression", "labels")
-#: Of `rsps`, which computes one operation per edge, and of the searches that learn logits.
-STEPS, SEARCH_STEPS = 1000, 300
-SEARCHES = {"snas": snas, "darts": darts, "gdas": gdas}
+#: Steps of the supernets of random cells. One of these computes one operation per edge, as one of GDAS does.
+STEPS = 1000
+#: The module, the steps and the shares of each search.
+SEARCHES = {"snas": (snas, 300, SPLITS), "darts": (darts, 300, (0.0, 0.5)), "gdas": (gdas, 1000, (0.0, 0.5))}
 #: The reduced one, with larger batches; digits have no more pixels.
 PROTOCOL = replace(PROTOCOLS["reduced"], batch_size=16, resolution=16)
 DATA_SETS = ("cifar10", "cifar100", "imagenet16_120")
@@ -101,7 +102,8 @@ def cell_rows(run: Run, cells: Sequence[str]) -> Iterator[dict[str, Any]]:
 def search_row(run: Run, name: str) -> dict[str, Any]:
     """What a search finds, and how it got there."""
     begin = time.perf_counter()
-    training = Training(make_context(run, name, SEARCH_STEPS), SEARCHES[name].sample)
+    module, steps, _ = SEARCHES[name]
+    training = Training(make_context(run, name, steps), module.sample)
     answers = [step.answer for step in training.run()]
     seconds = time.perf_counter() - begin
     changes = sum(one != other for one, other in pairwise(answers[len(answers) // 2 :]))
@@ -121,18 +123,23 @@ def write(rows: Rows, schema: pa.Schema) -> None:
     pq.write_table(pa.Table.from_pylist(rows, made), FILES[schema])
 
 
-def measure(seeds: int, cells: Sequence[str]) -> None:
-    """Every run of which there is nothing yet."""
-    ranked, found = read(CELL), read(SEARCH)
-    done = {(row["learns"], row["split"], row["seed"], row.get("search")) for row in [*ranked, *found]}
-    runs = [(learns, split, seed) for seed, learns, split in product(range(seeds), LEARNS, SPLITS)]
-    for run in tqdm([run for run in runs if (*run, None) not in done], "rsps", unit="run"):
-        ranked += cell_rows(run, cells)
-        write(ranked, CELL)
-    searches = [(run, name) for run, name in product(runs, SEARCHES) if (*run, name) not in done]
-    for run, name in tqdm(searches, "searches", unit="run"):
-        found.append(search_row(run, name))
-        write(found, SEARCH)
+def measure_cells(runs: Sequence[Run], cells: Sequence[str]) -> None:
+    """The supernets of random cells of which there is nothing yet."""
+    rows = read(CELL)
+    done = {(row["learns"], row["split"], row["seed"]) for row in rows}
+    for run in tqdm([run for run in runs if run not in done], "cells", unit="run"):
+        rows += cell_rows(run, cells)
+        write(rows, CELL)
+
+
+def measure_searches(runs: Sequence[Run]) -> None:
+    """The searches of which there is nothing yet."""
+    rows = read(SEARCH)
+    done = {(row["learns"], row["split"], row["seed"], row["search"]) for row in rows}
+    every = [(run, name) for run, name in product(runs, SEARCHES) if run[1] in SEARCHES[name][2]]
+    for run, name in tqdm([one for one in every if (*one[0], one[1]) not in done], "searches", unit="run"):
+        rows.append(search_row(run, name))
+        write(rows, SEARCH)
 
 
 # --- what it shows --------------------------------------------------------------------------------
@@ -238,7 +245,9 @@ def main() -> None:
     }
     if not args.show:
         drawn = rng(SEED, "split", "cells").permutation(len(benchmark.ids))[:CELLS]
-        measure(args.seeds, [benchmark.ids[i] for i in drawn])
+        runs = [(learns, split, seed) for seed, learns, split in product(range(args.seeds), LEARNS, SPLITS)]
+        measure_cells(runs, [benchmark.ids[i] for i in drawn])
+        measure_searches(runs)
     cells, searches = read(CELL), read(SEARCH)
     page = DOCS / "supernets.md"
     show(page, "rho", rho_table(cells, truths["cifar10"]))

@@ -6,7 +6,7 @@ schedule, logits by Adam with betas of 0.5 and 0.999, batch norm without affine 
 batch. With images held out, each step first moves the logits by the gradient of the loss on some of these, then the
 weights by that on others (first-order, as in DARTS); else both by the gradient on the same batch (as in SNAS). Their
 learning rate of the logits, 3e-4 over 39,000 steps, would leave them where they are in hundreds of steps: Adam moves a
-logit by about the learning rate per step. For the first third of the steps the weights learn alone: operations without
+logit by about the learning rate per step. For the first half of the steps the weights learn alone: operations without
 weights are useful at once, and would be chosen before the others have learnt anything.
 
 Sources: Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019; Xie et al., "SNAS: Stochastic Neural
@@ -37,7 +37,7 @@ from gennas.seeds import derive_seed
 LEARNING_RATE = 0.05
 BETAS = (0.5, 0.999)
 #: Share of the steps in which the logits stay as they are.
-WARM_UP = 0.3
+WARM_UP = 0.5
 #: Standard deviation of the first logits.
 SPREAD = 1e-3
 #: Norm that gradients of weights are clipped to.

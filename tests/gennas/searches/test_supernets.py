@@ -357,11 +357,11 @@ def test_without_a_split_both_learn_from_the_same_batch(monkeypatch):
 def test_at_first_the_weights_learn_alone():
     net = training(snas, steps=10, split=0.5)
     logits = []
-    for number in range(5):
+    for number in range(7):
         net.step(number)
         logits.append(net.logits.detach().clone())
-    assert all(torch.equal(one, logits[0]) for one in logits[:3])
-    assert (logits[3] != logits[2]).any() and (logits[4] != logits[3]).any()
+    assert all(torch.equal(one, logits[0]) for one in logits[:5])
+    assert (logits[5] != logits[4]).any() and (logits[6] != logits[5]).any()
 
 
 def test_targets_are_drawn_for_every_image_and_images_by_those_trained_on():
