@@ -175,6 +175,7 @@ def search(
     seed: int = 0,
     protocol: str | Protocol | None = None,
     device: str | torch.device = "cpu",
+    images: np.ndarray | None = None,
     prior: Mapping[str, float] | None = None,
     encoding: Mapping[str, np.ndarray] | None = None,
     constraints: Mapping[str, Mapping[str, float]] | None = None,
@@ -188,8 +189,11 @@ def search(
     for. `batch` architectures are chosen, then scored together. `options` are the search's own; for those that take
     them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. The answer keeps to the
     `constraints`, bounds on costs (`gennas.names("costs")`) such as `{"flops": {"quantile_at_most": 0.5}}`, see
-    `gennas.searches.constraints`. A search by a supernet (`nasi`) needs neither `by` nor `evaluations` but a
-    `protocol`, by default `reduced`.
+    `gennas.searches.constraints`.
+
+    A search by a supernet (`nasi`, `snas`, ...) needs neither `by` nor `evaluations` but a `protocol`, by default
+    `reduced`. If it trains the supernet, that learns the labels of a `dataset`, or without labels a `task`, as in
+    `score`, on uint8 `images` (N, H, W, 3), by default noise.
 
     Sources: in the modules of `gennas.searches`.
 
@@ -213,14 +217,14 @@ def search(
     context = SearchContext(
         keep(OfSpace(found), bounds, declared),
         derive_seed(seed, "search_architecture", kind, 0),
-        options,
+        options if options.get("task") is None else {**options, "task": _task(options["task"])},
         evaluations=evaluations,
         batch=batch,
         prior=prior,
         vectors=encoding,
         constraints=bounds,
         **(_scored(kind, by, evaluations, batch) if declared["scores"] else {}),
-        **(_by_supernet(kind, name, protocol, device) if declared["supernet"] else {}),
+        **(_by_supernet(kind, name, protocol, device, images, seed) if declared["supernet"] else {}),
     )
     steps: Iterator[Step] = catalogue.load_module("searches", kind).run(context)
     return _own_random_state(steps, seed) if declared["supernet"] else steps
@@ -284,19 +288,32 @@ def _as_tuple(scores: Any) -> tuple[float, ...]:
 
 
 def _by_supernet(
-    kind: str, space: str | None, protocol: str | Protocol | None, device: str | torch.device
+    kind: str,
+    space: str | None,
+    protocol: str | Protocol | None,
+    device: str | torch.device,
+    images: np.ndarray | None,
+    seed: int,
 ) -> dict[str, Any]:
     """What a search by a supernet is given."""
-    from gennas.adapt.run import find_device, find_protocol
+    from gennas.adapt.run import find_device, find_protocol, read_inputs
 
     if space is None:
         raise InputError(f"space: the search {kind} needs a supernet; give the name of a space that has one")
     build, chosen = spaces.load_supernet(space), find_protocol(protocol, trains=True)
     return {
+        "images": read_inputs(None, chosen, seed)[1] if images is None else images,
         "protocol": chosen,
         "device": find_device(device),
         "supernet": lambda: build(chosen.width, chosen.depth),
     }
+
+
+def _task(task: Any) -> Mapping[str, Any]:
+    """The task that a supernet learns: a name, a file, or its content."""
+    from gennas.adapt.run import find_task
+
+    return find_task(task, "images")
 
 
 def load_space(name: str) -> Space:

@@ -59,7 +59,7 @@ def run_search(
         stopping = Halving(halving["rungs"], window, halving["minimum"]) if halving else None
         objectives = Objectives([by_proxy(workers, scorer, stopping)])
         context = make_context(
-            search, OfSpace(spaces.load("nasbench201")), UNCONSTRAINED, objectives, [], seed, repetition
+            search, OfSpace(spaces.load("nasbench201")), UNCONSTRAINED, objectives, [], [], seed, repetition
         )
         rows += step_rows(context, search["kind"], name, repetition, objectives)
     return rows

@@ -20,12 +20,12 @@ from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.encodings import distances, prediction
 from gennas.encodings.base import EncodingContext, Measure
+from gennas.files.checkpoints import Checkpoint
 from gennas.seeds import derive_seed, rng
-from gennas.training.recipe import Checkpoint, fingerprint
 from stages.support import artifacts
 from stages.support.command import run, track
 from stages.support.inputs import read_ground_truth
-from stages.support.sources import loaded_sources
+from stages.support.sources import fingerprint, loaded_sources
 
 DRAWN = 5000  # points of the map at most
 
@@ -61,8 +61,8 @@ def train(
     progress = Checkpoint(checkpoint, fingerprint(space, encoding, seed, made, sorted(loaded_sources().values())))
     encoder = module.train(context, progress, lambda left: track(left, name, len(left), unit="epoch"))
     found = to_encode(context.space, benchmark, encoder.architectures)
-    encoded = pa.table([[*found], [*encoder.encode([*found.values()])]], schema=artifacts.ENCODED)
-    artifacts.write_parquet(encoded, artifacts.ENCODED, vectors, made)
+    columns = [name] * len(found), [*found], [*encoder.encode([*found.values()])]
+    artifacts.write_parquet(pa.table([*columns], schema=artifacts.VECTORS), artifacts.VECTORS, vectors, made)
     artifacts.write_rows(rows(name, encoder.measures()), artifacts.MEASURES, measures, made)
 
 
@@ -104,7 +104,7 @@ def measure(
 ) -> None:  # fmt: skip
     """What one encoding is worth: distances, prediction of the target, and a map."""
     truth = read_ground_truth(benchmark, target)
-    table = artifacts.read_parquet(vectors, artifacts.ENCODED)
+    table = artifacts.read_parquet(vectors, artifacts.VECTORS)
     encoded = dict(zip(table["architecture"].to_pylist(), table["vector"].to_pylist(), strict=True))
     ids = [architecture for architecture in encoded if np.isfinite(truth.values.get(architecture, np.nan))]
     known, values = np.array([encoded[one] for one in ids], np.float32), np.array([truth.values[one] for one in ids])
@@ -122,9 +122,16 @@ def measure(
     artifacts.write_parquet(project(name, ids, known, values, seed), artifacts.POINTS, points)
 
 
-def gather(own: list[Path], worth: list[Path], points_of_each: list[Path], measures: Path, points: Path) -> None:
-    """The measures and points of all encodings, those without labels first; of none, tables without rows."""
-    tables = (([*own, *worth], artifacts.MEASURES, measures), (points_of_each, artifacts.POINTS, points))
+def gather(
+    vectors_of_each: list[Path], own: list[Path], worth: list[Path], points_of_each: list[Path],
+    vectors: Path, measures: Path, points: Path,
+) -> None:  # fmt: skip
+    """The vectors, measures and points of all encodings; of none, tables without rows."""
+    tables = (
+        (vectors_of_each, artifacts.VECTORS, vectors),
+        ([*own, *worth], artifacts.MEASURES, measures),
+        (points_of_each, artifacts.POINTS, points),
+    )
     for paths, schema, path in tables:
         if paths:
             artifacts.write_tables([artifacts.read_parquet(part, schema) for part in paths], schema, path)

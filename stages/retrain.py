@@ -20,13 +20,14 @@ from torch import nn
 from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
+from gennas.files.checkpoints import Checkpoint, save_tensors
 from gennas.files.documents import read_json
 from gennas.seeds import derive_seed
-from gennas.training.recipe import Checkpoint, Params, Problem, fingerprint, save_tensors, train
+from gennas.training.recipe import Params, Problem, train
 from stages.support import artifacts
 from stages.support.command import run, track
 from stages.support.inputs import read_sample
-from stages.support.sources import loaded_sources
+from stages.support.sources import fingerprint, loaded_sources
 
 
 def load_problem(space: str, params: Params, seed: int, device: torch.device) -> Problem:

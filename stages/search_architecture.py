@@ -9,7 +9,7 @@ target (or the column that the search asked for), its rank, its regret against t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,32 @@ import numpy as np
 import pyarrow.compute as pc
 
 from gennas import catalogue, spaces
+from gennas.data.images import unlabelled
 from gennas.devices import made_with, prepare
 from gennas.errors import InputError
+from gennas.files.checkpoints import Checkpoint
+from gennas.regression.genes import load_task
 from gennas.scoring import Protocol
 from gennas.searches import constraints
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.constraints import Constraints
 from gennas.searches.halving import Halving
-from gennas.seeds import derive_seed
+from gennas.seeds import derive_seed, rng
 from stages.support import artifacts
 from stages.support import scores as tables
 from stages.support.command import run, track
 from stages.support.ground_truth import regret_csv
 from stages.support.inputs import read_ground_truth
 from stages.support.objectives import Objectives, Sources, open_workers
+from stages.support.sources import fingerprint, loaded_sources
 
 Row = dict[str, Any]
 #: What the benchmark says of an answer.
 JUDGED = ("best_value", "best_rank", "regret")
+
+#: Unlabelled images on which a supernet learns a task, and their pixels. The proxies' few it would know by heart.
+POOL, SIDE = 1024, 32
 
 
 def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], columns: Iterable[str]) -> Candidates:
@@ -61,6 +68,13 @@ def read_prior(files: Sequence[Path], name: str) -> dict[str, float]:
     return dict(zip(own.architectures, own.mean.tolist(), strict=True))
 
 
+def read_vectors(files: Sequence[Path], name: str) -> dict[str, np.ndarray]:
+    """The vectors (D,) of a learned encoding, by id."""
+    table = artifacts.read_parquet(files[0], artifacts.VECTORS)
+    own = table.filter(pc.equal(table["encoding"], name))
+    return dict(zip(own["architecture"].to_pylist(), own["vector"].to_numpy(), strict=True))
+
+
 def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, Any]]) -> Halving | None:
     """Successive halving of a proxy's trainings, if asked for."""
     if "halving" not in search:
@@ -79,7 +93,7 @@ def find_constraints(search: Mapping[str, Any], name: str, space: str, found: Ca
 
 def make_context(
     search: Mapping[str, Any], found: Candidates, bounds: Constraints, scorer: Objectives, prior: Sequence[Path],
-    seed: int, repetition: int,
+    vectors: Sequence[Path], seed: int, repetition: int,
 ) -> SearchContext:  # fmt: skip
     """What a run of a search is given, but for a supernet."""
     kind = search["kind"]
@@ -93,17 +107,36 @@ def make_context(
         evaluations=search.get("evaluations", 0),
         batch=search.get("batch", 1),
         prior=read_prior(prior, search["prior"]) if "prior" in search else None,
+        vectors=read_vectors(vectors, search["encoding"]) if "encoding" in search else None,
         constraints=bounds,
     )
 
 
 def with_supernet(context: SearchContext, space: str, protocol: Mapping[str, Any]) -> SearchContext:
     """What a search by a supernet is given, too."""
+    build = spaces.load_supernet(space)
 
     def supernet() -> Any:
-        return spaces.load_supernet(space)(protocol["width"], protocol["depth"])
+        return build(protocol["width"], protocol["depth"])
 
     return replace(context, protocol=Protocol.from_section(protocol), device=prepare(), supernet=supernet)
+
+
+def with_lesson(context: SearchContext, search: Mapping[str, Any], path: Path) -> SearchContext:
+    """What a search that trains its supernet is given, too.
+
+    If it learns a task, that and unlabelled images; and a checkpoint that its training goes on from, if nothing that
+    this depends on has changed.
+    """
+    if "task" in context.options:
+        options = {**context.options, "task": load_task(search["task"])}
+        images = unlabelled(search["images"], POOL, SIDE, rng(context.seed, "unlabelled"))
+        context = replace(context, options=options, images=images)
+    catalogue.load_module("searches", search["kind"])  # whose code, with the supernet's, it depends on
+    assert context.device is not None and context.protocol is not None
+    about = search, context.options, asdict(context.protocol), context.seed, made_with(context.device)
+    study = fingerprint(*about, sorted(loaded_sources().values()))
+    return replace(context, checkpoint=Checkpoint(path, study))
 
 
 def step_rows(context: SearchContext, kind: str, name: str, repetition: int, scorer: Objectives) -> Iterator[Row]:
@@ -120,6 +153,7 @@ def step_rows(context: SearchContext, kind: str, name: str, repetition: int, sco
 
 def unit(
     steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path], prior: list[Path],
+    vectors: list[Path], checkpoint: Path,
     space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
     protocol: dict[str, Any], target: str, seed: int, repetition: int, workers: int = 1,
 ) -> None:  # fmt: skip
@@ -131,9 +165,12 @@ def unit(
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
         scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
-        context = make_context(search, found, bounds, scorer, prior, seed, repetition)
-        if catalogue.declaration("searches", search["kind"])["supernet"]:
+        context = make_context(search, found, bounds, scorer, prior, vectors, seed, repetition)
+        declared = catalogue.declaration("searches", search["kind"])
+        if declared["supernet"]:
             context = with_supernet(context, space, protocol)
+        if declared.get("trains"):
+            context = with_lesson(context, search, checkpoint)
         rows = [*step_rows(context, search["kind"], name, repetition, scorer)]
     metadata = made_with(context.device) if context.device else pool.made_with
     artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)

@@ -31,12 +31,24 @@ def needed(name, file, by, also=lambda wildcards: set()):
     return find
 
 
+def learnt_task(wildcards):
+    """The file of the task that a search by a supernet learns, if it learns one."""
+    own = search(wildcards)
+    return [task_file(own["task"], wildcards.space)] if "task" in own else []
+
+
 def prior_scores(wildcards):
     """The scores of the evaluated sample that a search starts from, if it has a prior."""
     named = search(wildcards).get("prior")
     aggregated = named in PARAMS[wildcards.space]["aggregate"]
     table = rules.aggregate.output.aggregates if aggregated else rules.train_proxy.output.scores_table
     return [table.format(space=wildcards.space)] if named else []
+
+
+def encoded(wildcards):
+    """The vectors of the architectures, for a search by a learned encoding."""
+    table = rules.encode.output.vectors.format(space=wildcards.space)
+    return [table] if "encoding" in search(wildcards) else []
 
 
 def scoring_tasks(by):
@@ -90,7 +102,14 @@ def search_modules(wildcards):
 
 def search_job(wildcards):
     """What a run of a search is given of its section."""
-    return {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}
+    given = {key: value for key, value in search(wildcards).items() if key not in ("by", "seeds", "protocol")}
+    if "task" not in given:
+        return given
+    return {
+        **given,
+        "task": learnt_task(wildcards)[0],
+        "images": PARAMS[wildcards.space]["download"]["images"],
+    }
 
 
 def search_protocol(wildcards):

@@ -26,8 +26,8 @@ from gennas.encodings.base import EncodingContext, Measure
 from gennas.encodings.graphs import Graphs, can_enumerate, enumerate_all, read
 from gennas.encodings.reconstruction import reconstruction
 from gennas.errors import InputError
+from gennas.files.checkpoints import Checkpoint
 from gennas.seeds import derive_seed, rng
-from gennas.training.recipe import Checkpoint
 
 DECLARATION = {
     "options": {

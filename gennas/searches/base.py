@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from gennas import scoring
+    from gennas.files.checkpoints import Checkpoint
     from gennas.searches.candidates import Candidates
     from gennas.searches.constraints import Constraints
 
@@ -58,6 +59,8 @@ class SearchContext:
     protocol: scoring.Protocol | None = None  # of the networks that a search builds itself
     device: torch.device | None = None
     supernet: Callable[[], Any] | None = None  # the space's, of the protocol's size, initialised anew
+    images: np.ndarray | None = None  # unlabelled, uint8 (N, H, W, 3), for a supernet that is trained without labels
+    checkpoint: Checkpoint | None = None  # of a supernet's training, which may have begun before
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:

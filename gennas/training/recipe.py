@@ -6,19 +6,15 @@ uninterrupted one.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from gennas.files.atomic import atomic_write
+from gennas.files.checkpoints import Checkpoint
 from gennas.seeds import derive_seed
 
 Params = Mapping[str, Any]
@@ -46,46 +42,6 @@ class Problem(Protocol):
 
     def evaluate(self, model: nn.Module, part: str) -> tuple[float, float]:
         """Mean loss in nats and metric on the part `validation` or `test`."""
-
-
-def save_tensors(value: Any, path: Path) -> None:
-    """`torch.save`, whole or not at all; through memory, since it writes a file's name into the file."""
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
-
-
-def fingerprint(*values: Any) -> str:
-    """A hash of everything that a training depends on."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-class Checkpoint:
-    """The progress of a training; what an earlier run left counts if it has this fingerprint."""
-
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        self.path, self.fingerprint = path, fingerprint
-        self.progress: dict[str, Any] = {}
-        if path.exists():
-            self._restore()
-
-    def _restore(self) -> None:
-        try:
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
-            fingerprint, progress = saved["fingerprint"], saved["progress"]
-        except Exception as error:  # a broken file can make torch.load raise anything
-            logger.warning("%s: not a readable checkpoint, ignored (%s)", self.path, type(error).__name__)
-            return
-        if fingerprint == self.fingerprint:
-            self.progress = progress
-        else:
-            logger.warning("%s: the checkpoint of another study, ignored", self.path)
-
-    def save(self, **progress: Any) -> None:
-        """Replace what was saved before."""
-        self.progress = progress
-        save_tensors({"fingerprint": self.fingerprint, "progress": progress}, self.path)
 
 
 def make_optimizer(model: nn.Module, params: Params) -> torch.optim.Optimizer:

@@ -148,12 +148,13 @@ FINALS = _schema(
     score=(pa.float64(), "higher is better; -inf for an architecture without a score"),
     status=(pa.string(), "ok; or why there is no score: diverged, undefined, timed out, crashed"),
 )
-ENCODED = _schema(
-    "encoded architectures",
-    architecture=_ARCHITECTURE,
-    vector=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "of one length for all"),
-)
 _ENCODING = (pa.string(), "name of the encoding in params.yaml")
+VECTORS = _schema(
+    "encoded architectures",
+    encoding=_ENCODING,
+    architecture=_ARCHITECTURE,
+    vector=(pa.list_(pa.field("item", pa.float32(), nullable=False)), "of one length for all of an encoding"),
+)
 MEASURES = _schema(
     "measures of encodings",
     encoding=_ENCODING,

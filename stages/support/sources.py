@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,6 +37,11 @@ def loaded_sources() -> dict[str, str]:
     """The hash of every source file that this process has imported, by path."""
     paths = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     return {path: digest for path, digest in SOURCES.items() if path in paths}
+
+
+def fingerprint(*values: Any) -> str:
+    """A hash of everything that a training depends on."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def check_library() -> None:

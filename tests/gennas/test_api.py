@@ -241,7 +241,14 @@ def test_combine_without_scikit_learn(monkeypatch):
 # --- search --------------------------------------------------------------------------------------
 
 
-OPTIONS = {"ageing_evolution": {"population": 5, "tournament": 3}, "nasi": {"steps": 3, "mu": 2.0, "nu": "mean"}}
+OPTIONS = {
+    "ageing_evolution": {"population": 5, "tournament": 3},
+    "darts": {"steps": 3, "task": "nasbench101", "split": 0.25},
+    "gdas": {"steps": 3, "dataset": "digits"},
+    "nasi": {"steps": 3, "mu": 2.0, "nu": "mean"},
+    "rsps": {"steps": 2, "candidates": 1, "task": "nasbench101"},
+    "snas": {"steps": 3, "dataset": "digits", "split": 0.5},
+}
 
 
 def convolutions(ids):
@@ -334,6 +341,8 @@ def by_nothing(ids):
             {"evaluations": 3, "constraints": {"flops": {"at_most": 1}}},
             "constraints: none of 256 architectures",
         ),
+        (("nasbench201", "snas"), {"steps": 3}, "give either a labelled dataset or a regression task"),
+        (("nasbench201", "snas"), {"steps": 3, "task": "rumour"}, "no published task 'rumour'"),
         (("nasbench101", "nasi"), OPTIONS["nasi"], "'nasbench101' has no supernet; spaces that have one: nasbench201"),
     ],
 )
@@ -363,6 +372,15 @@ def test_load_benchmark(mirror, monkeypatch):
 def test_load_benchmark_without_a_source_names_them():
     with pytest.raises(InputError, match="name at least one of analog_nasbench, nasbench201"):
         gennas.load_benchmark("nasbench201")
+
+
+def test_a_supernet_learns_the_images_that_are_given():
+    options = {"steps": 2, "task": "nasbench101", "protocol": TINY}
+    images = np.random.default_rng(0).integers(256, size=(9, 8, 8, 3), dtype=np.uint8)
+    given = [
+        list(gennas.search("nasbench201", "darts", images=one, **options)) for one in (images, images, images[::-1])
+    ]
+    assert given[0] == given[1] != given[2]
 
 
 def test_a_search_by_a_supernet_leaves_torchs_generator_as_it_was():

@@ -129,7 +129,7 @@ class Chain:
         for name, search in SEARCHES.items():
             self.run(
                 search_architecture.unit, name=name, search=search, candidates="benchmark", protocol={}, repetition=0,
-                labelled=[], prior=[], objectives=self.objectives(search["by"]), steps=f"{name}.parquet",
+                labelled=[], prior=[], vectors=[], objectives=self.objectives(search["by"]), steps=f"{name}.parquet",
             )  # fmt: skip
         units = self.at(*(f"{name}.parquet" for name in SEARCHES))
         judges = {name: scorers.judge(self.section, search["by"]) for name, search in SEARCHES.items()}
@@ -144,7 +144,7 @@ class Chain:
 
     def encode(self) -> None:
         """No encoding."""
-        self.run(encode.gather, own=[], worth=[], points_of_each=[])
+        self.run(encode.gather, vectors_of_each=[], own=[], worth=[], points_of_each=[])
 
     def retrain(self) -> None:
         """Both roles."""

@@ -50,13 +50,15 @@ def rows(path, schema=artifacts.MEASURES):
 
 def test_an_encoding_is_learnt_measured_and_gathered(benchmark, tmp_path):
     train(tmp_path)
-    vectors = rows(tmp_path / "mine.parquet", artifacts.ENCODED)
+    vectors = rows(tmp_path / "mine.parquet", artifacts.VECTORS)
     assert [row["architecture"] for row in vectors] == [nasbench201.to_id(cell) for cell in CELLS]
     assert {len(row["vector"]) for row in vectors} == {16}
     encode.measure(tmp_path / "mine.parquet", benchmark, tmp_path / "mine.worth.parquet", tmp_path / "points.parquet",
                    "nasbench201", "mine", ENCODING, TARGET, seed=1)  # fmt: skip
-    encode.gather([tmp_path / "mine.own.parquet"], [tmp_path / "mine.worth.parquet"], [tmp_path / "points.parquet"],
-                  tmp_path / "all.parquet", tmp_path / "all_points.parquet")  # fmt: skip
+    encode.gather([tmp_path / "mine.parquet"], [tmp_path / "mine.own.parquet"], [tmp_path / "mine.worth.parquet"],
+                  [tmp_path / "points.parquet"], tmp_path / "vectors.parquet", tmp_path / "all.parquet",
+                  tmp_path / "all_points.parquet")  # fmt: skip
+    assert rows(tmp_path / "vectors.parquet", artifacts.VECTORS) == vectors
     found = rows(tmp_path / "all.parquet")
     assert {row["encoding"] for row in found} == {"mine"}
     predicted = {row["subject"]: row for row in found if row["measure"] == "prediction r"}
@@ -71,8 +73,10 @@ def test_an_encoding_is_learnt_measured_and_gathered(benchmark, tmp_path):
 
 
 def test_without_encodings_there_are_tables_without_rows(tmp_path):
-    encode.gather([], [], [], tmp_path / "measures.parquet", tmp_path / "points.parquet")
-    assert rows(tmp_path / "measures.parquet") == rows(tmp_path / "points.parquet", artifacts.POINTS) == []
+    paths = [tmp_path / f"{name}.parquet" for name in ("vectors", "measures", "points")]
+    encode.gather([], [], [], [], *paths)
+    assert rows(paths[0], artifacts.VECTORS) == []
+    assert rows(paths[1]) == rows(paths[2], artifacts.POINTS) == []
 
 
 def test_a_training_that_was_killed_gives_the_same_bytes(tmp_path, monkeypatch):

@@ -49,6 +49,8 @@ def search(**changes):
 
 #: What a search of another kind has not.
 EVOLUTIONS = {"population": ..., "tournament": ..., "halving": ...}
+SNAS = {"kind": "snas", "seeds": 1, "protocol": "reduced", "steps": 2, "task": "nasbench101"}
+DARTS = {"kind": "darts", "seeds": 1, "protocol": "reduced", "steps": 2, "dataset": "digits", "split": 0.5}
 NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, "nu": "mean"}
 
 
@@ -125,6 +127,15 @@ NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, 
         ((*SEARCHES, "mine", {**NASI, "protocol": "rumour"}), ["mine.protocol", "rumour", "reduced"]),
         ((*SEARCHES, "mine", {**NASI, "steps": 0}), ["mine.steps", "0", "1"]),
         ((*SEARCHES, "mine", {**NASI, "by": "flops"}), ["mine.by", "nasi has no such option"]),
+        ((*SEARCHES, "mine", {**SNAS, "task": "rumour"}), ["mine.task", "rumour", "nasbench101"]),
+        ((*SEARCHES, "mine", {**SNAS, "task": "nlp"}), ["mine.task", "nlp", "sequences", "images"]),
+        ((*SEARCHES, "mine", {**SNAS, "dataset": "digits"}), ["mine", "task", "or a labelled dataset"]),
+        ((*SEARCHES, "mine", {key: SNAS[key] for key in SNAS if key != "task"}), ["mine", "name either"]),
+        ((*SEARCHES, "mine", {**DARTS, "dataset": "rumour"}), ["mine.dataset", "rumour", "digits"]),
+        ((*SEARCHES, "mine", {**DARTS, "split": 1}), ["mine.split", "1", "held out"]),
+        ((*SEARCHES, "mine", {**DARTS, "penalty": 0.1}), ["mine.penalty", "darts has no such option"]),
+        ((*SEARCHES, "mine", {**SNAS, "estimator": "rumour"}), ["mine.estimator", "rumour", "discrete"]),
+        ((*SEARCHES, "mine", {**SNAS, "protocol": "untrained"}), ["mine.protocol", "untrained", "iterations"]),
         ((SPACE, "search_architecture", "searches", {}), ["searches"]),
         ((*FINALS, "of", ["rumour"]), ["finals.of", "rumour", "evolution"]),
         ((*FINALS, "by", "rumour"), ["finals.by", "rumour", "nasbench101"]),
@@ -199,13 +210,14 @@ def test_a_proxy_that_is_not_for_sequences_is_named(kind):
     assert_refused(study, ["mine.kind", kind, "sequences", "regression"])
 
 
-def test_a_supernet_is_of_a_whole_space_that_has_one():
-    study = changed(*SEARCHES, "mine", NASI)
+@pytest.mark.parametrize("search", [NASI, SNAS, DARTS])
+def test_a_supernet_is_of_a_whole_space_that_has_one(search):
+    study = changed(*SEARCHES, "mine", search)
     params.check(study, Path("params.yaml"))
     study[SPACE]["search_architecture"]["candidates"] = "benchmark"
-    assert_refused(study, ["nasi", "candidates: space"])
+    assert_refused(study, ["candidates: space"])
     study = sequences()
-    study["nasbench_nlp"]["search_architecture"]["searches"]["mine"] = NASI
+    study["nasbench_nlp"]["search_architecture"]["searches"]["mine"] = search
     assert_refused(study, ["searches.mine", "no supernet of nasbench_nlp", "nasbench201"])
 
 
@@ -219,6 +231,18 @@ def test_growth_is_of_a_whole_space_whose_architectures_grow(kind):
     study = sequences()
     study["nasbench_nlp"]["search_architecture"]["searches"]["mine"] = grown
     assert_refused(study, ["searches.mine", "architectures of nasbench_nlp do not grow"])
+
+
+def test_a_prior_and_an_encoding_are_of_the_study():
+    bayesian = {"kind": "bayesian", "by": "benchmark", "evaluations": 20, "batch": 5, "seeds": 1}
+    study = changed(*SEARCHES, "mine", {**bayesian, "prior": "with_gennas"})
+    params.check(study, Path("params.yaml"))
+    study[SPACE]["search_architecture"]["searches"]["mine"]["prior"] = "rumour"
+    assert_refused(study, ["mine.prior", "'rumour' is no proxy or aggregate"])
+    study = changed(*SEARCHES, "mine", {**bayesian, "encoding": "graphs"})
+    assert_refused(study, ["mine.encoding", "'graphs' is none", "add it to encode"])
+    study[SPACE]["encode"] = {"graphs": {"kind": "arch2vec", "variant": "paper", "epochs": 1, "architectures": 40}}
+    params.check(study, Path("params.yaml"))
 
 
 def test_constraints_are_bounds_on_costs_of_searches_that_score():

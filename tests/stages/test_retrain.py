@@ -18,6 +18,7 @@ from gennas import spaces
 from gennas.data.images import Labelled
 from gennas.errors import InputError
 from gennas.families.images import Classifier
+from gennas.files.checkpoints import Checkpoint, save_tensors
 from gennas.files.documents import read_json
 from gennas.training import classification, recipe
 from gennas.training.classification import Classification, Part, augment, load
@@ -165,7 +166,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path):
 def stop_after(saves: int, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the stage until its progress was saved so many times."""
     left = iter(range(saves - 1))
-    save = recipe.Checkpoint.save
+    save = Checkpoint.save
 
     def save_then_stop(self, **progress):
         save(self, **progress)
@@ -173,7 +174,7 @@ def stop_after(saves: int, arguments: dict[str, Any], monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(recipe.Checkpoint, "save", save_then_stop)
+        patch.setattr(Checkpoint, "save", save_then_stop)
         retrain.unit(**arguments)
 
 
@@ -192,7 +193,7 @@ def test_stopped_at_any_epoch(study, tmp_path, monkeypatch, role, saves):
 def test_a_useless_checkpoint_is_ignored(study, tmp_path, content, caplog):
     (tmp_path / "checkpoint.pt").write_bytes(content)
     if content == b"another study":
-        recipe.save_tensors({"fingerprint": "f", "progress": {"history": 1}}, tmp_path / "checkpoint.pt")
+        save_tensors({"fingerprint": "f", "progress": {"history": 1}}, tmp_path / "checkpoint.pt")
     retrain.unit(**unit(study, tmp_path))
     assert "checkpoint.pt: " in caplog.text
     assert "ignored" in caplog.text
@@ -358,7 +359,7 @@ class Diverging:
 def test_a_training_that_diverges_ends_there_and_is_not_taken_up_again(tmp_path, caplog):
     model, problem = torch.nn.Linear(1, 1), Diverging()
     for _ in range(2):
-        checkpoint = recipe.Checkpoint(tmp_path / "checkpoint.pt", "study")
+        checkpoint = Checkpoint(tmp_path / "checkpoint.pt", "study")
         history = recipe.train(model, problem, PARAMS, 0, checkpoint)
         assert [row["validation_score"] for row in history] == [math.e, math.inf]
         assert problem.epochs == 2

@@ -24,7 +24,8 @@ from stages.support.workers import Scorer
 
 TARGET = "toy_accuracy_percent"
 PROTOCOL = Protocol(1.0, 1.0, 8, 60, iterations=3)
-CELLS = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()[::500]]
+#: A step of 500 would take one dead network 32 times.
+CELLS = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()[::499]]
 
 
 def scorer(**changes):
@@ -211,10 +212,14 @@ def benchmark(tmp_path):
     return path
 
 
-def oracle(path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_search", objectives=None, **options):
+def oracle(
+    path, benchmark, repetition=0, seed=1, evaluations=12, kind="random_search", objectives=None, files=None,
+    **options,
+):  # fmt: skip
     """A unit of a search by the benchmark; returns its rows."""
     search_architecture.unit(
-        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[], prior=[], space="nasbench201",
+        steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[],
+        **{"prior": [], "vectors": [], **(files or {})}, checkpoint=path.with_suffix(".pt"), space="nasbench201",
         name="oracle", search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
         objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, seed=seed, repetition=repetition,
     )  # fmt: skip
@@ -229,6 +234,33 @@ def test_a_constrained_search_evaluates_only_what_is_feasible(tmp_path, benchmar
     found, every = costs([row["architecture"] for row in rows]), costs(CELLS)
     assert len(rows) == 12 and (found[:, 0] <= 320_000).all() and (every[:, 0] > 320_000).any()
     assert (found[:, 1] >= np.quantile(every[:, 1], 0.2)).all() and found[:, 1].min() > every[:, 1].min()
+
+
+def test_a_search_starts_where_its_prior_points(tmp_path, benchmark):
+    """The prior's scores fall towards the best cell: it has not even to be of all candidates."""
+    names = artifacts.SCORES.names
+    rows = [dict(zip(names, ("mine", 0, i, cell, float(i), "ok", []), strict=True)) for i, cell in enumerate(CELLS)]
+    other = [{**row, "proxy": "other", "score": -row["score"]} for row in rows]
+    artifacts.write_rows([*other, *rows[::2]], artifacts.SCORES, tmp_path / "scores.parquet")
+    scores = [tmp_path / "scores.parquet"]
+
+    def first(name, seed):
+        options = {"kind": "bayesian", "evaluations": 1, "prior": name}
+        return oracle(tmp_path / "unit.parquet", benchmark, 0, seed, files={"prior": scores}, **options)[0]["scores"][0]
+
+    assert np.mean([first("mine", seed) for seed in range(5)]) > len(CELLS) * 0.8
+    assert np.mean([first("other", seed) for seed in range(5)]) < len(CELLS) * 0.2
+
+
+def test_a_search_reads_its_own_encoding(tmp_path, benchmark):
+    """By the encoding the best cell is where accuracies point; by another one it is anywhere."""
+    rows = [{"encoding": "other", "architecture": cell, "vector": [0.0]} for cell in CELLS]
+    rows += [{"encoding": "mine", "architecture": cell, "vector": [float(i)]} for i, cell in enumerate(CELLS)]
+    artifacts.write_rows(rows, artifacts.VECTORS, tmp_path / "vectors.parquet")
+    given = {"kind": "bayesian", "evaluations": 10, "files": {"vectors": [tmp_path / "vectors.parquet"]}}
+    for seed in range(3):
+        found = oracle(tmp_path / "unit.parquet", benchmark, seed=seed, **given, encoding="mine")
+        assert max(row["scores"][0] for row in found) == len(CELLS) - 1
 
 
 def test_constraints_that_nothing_meets_are_one_line_that_names_the_search(tmp_path, benchmark):
@@ -288,7 +320,8 @@ def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
     images, path = tmp_path / "images.parquet", tmp_path / "unit.parquet"
     artifacts.write_parquet(download.image_pool("noise", rng(0)), artifacts.IMAGES, images)
     search_architecture.unit(
-        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], prior=[], space="nasbench201",
+        steps=path, benchmark=[benchmark], images=[images], scores=[], labelled=[], prior=[], vectors=[],
+        checkpoint=path.with_suffix(".pt"), space="nasbench201",
         name="front",
         search={"kind": "ageing_evolution", "evaluations": 6, "batch": 3, "population": 3, "tournament": 2},
         candidates="benchmark", objectives=[{"benchmark": TARGET}, {"proxy": {"kind": "parameters", "seeds": 1}}],

@@ -209,8 +209,7 @@ def not_enumerated(wildcards):
 def of_encodings(suffix):
     """An input function: one file of each encoding of a space."""
     return lambda wildcards: [
-        f"results/{wildcards.space}/encodings/{name}.{suffix}.parquet"
-        for name in PARAMS[wildcards.space]["encode"]
+        f"results/{wildcards.space}/encodings/{name}.{suffix}" for name in PARAMS[wildcards.space]["encode"]
     ]
 
 

@@ -1,7 +1,8 @@
 """Encodings that are learnt of the space's graphs, and what they are worth.
 
 Reads:  the space; benchmark.parquet, for the rows of one that cannot be enumerated, and to measure
-Writes: encodings/<encoding>.parquet, .own.parquet and .worth.parquet, then encode/measures.parquet, points.parquet
+Writes: encodings/<encoding>.parquet, .own.parquet, .worth.parquet and .points.parquet, then encode/vectors.parquet,
+        measures.parquet and points.parquet
 Steps:  two jobs per encoding, of which only the second sees the target; a checkpoint after each epoch
 
 What is named after an encoding is Snakemake's alone, as the shards of train_proxy are.
@@ -75,10 +76,12 @@ rule encode_measure:
 rule encode:
     input:
         benchmark=rules.download.output.benchmark,
-        own=of_encodings("own"),
-        worth=of_encodings("worth"),
-        points_of_each=of_encodings("points"),
+        vectors_of_each=of_encodings("parquet"),
+        own=of_encodings("own.parquet"),
+        worth=of_encodings("worth.parquet"),
+        points_of_each=of_encodings("points.parquet"),
     output:
+        vectors="results/{space}/encode/vectors.parquet",
         measures="results/{space}/encode/measures.parquet",
         points="results/{space}/encode/points.parquet",
     log:
@@ -93,7 +96,7 @@ rule encode:
         runtime=10,
         gpu=0,
     params:
-        files=files("own", "worth", "points_of_each", "measures", "points"),
+        files=files("vectors_of_each", "own", "worth", "points_of_each", "vectors", "measures", "points"),
         values=values(),
         section=values(encode=of("encode"), target=of("target"), seed=SEED),  # of the units, as DVC counts it
         code=room_code("encode"),

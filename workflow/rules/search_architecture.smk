@@ -1,10 +1,11 @@
 """The best architecture, as a proxy, an aggregate or the benchmark sees it, by several searches side by side.
 
-Reads:  what its searches read, each only what `by`, `candidates` and `prior` ask for: images.parquet, the proxies'
-        tasks, benchmark.parquet, scores.parquet, aggregates.parquet and the labelled architectures' scores;
-        benchmark.parquet to judge the answers
+Reads:  what its searches read, each only what its options ask for: images.parquet, the proxies' and
+        searches' tasks, benchmark.parquet, scores.parquet, aggregates.parquet, the labelled architectures' scores and
+        encode/vectors.parquet; benchmark.parquet to judge the answers
 Writes: searches/<search>/seed-<k>.parquet, then search/trajectory.parquet, plots/regret.csv
-Steps:  one job per run of a search, so that another search or seed computes nothing else again
+Steps:  one job per run of a search, so that another search or seed computes nothing else again; those that train a
+        supernet go on from a checkpoint when they were killed
 
 What is in searches/ is Snakemake's alone, as the shards of train_proxy are.
 """
@@ -16,8 +17,10 @@ rule search_architecture_unit:
         images=needed("images", rules.download.output.images, by_search),
         scores=needed("scores", rules.train_proxy.output.scores_table, by_search),
         prior=prior_scores,
+        vectors=encoded,
         labelled=scoring_labelled(by_search),
         tasks=scoring_tasks(by_search),
+        learnt=learnt_task,
     output:
         steps=temp("results/{space}/searches/{search}/seed-{repetition}.parquet"),
     log:
@@ -33,7 +36,16 @@ rule search_architecture_unit:
         runtime=growing(1440),
         gpu=search_needs_gpu,
     params:
-        files=files("benchmark", "images", "scores", "labelled", "prior", "steps"),
+        files=files(
+            "benchmark",
+            "images",
+            "scores",
+            "labelled",
+            "prior",
+            "vectors",
+            "steps",
+            checkpoint="checkpoints/{space}/searches/{search}-{repetition}.pt",
+        ),
         values=values(
             space=wildcard("space"),
             name=wildcard("search"),
@@ -45,11 +57,7 @@ rule search_architecture_unit:
             seed=SEED,
             repetition=wildcard("repetition", int),
         ),
-        code=searching_code(
-            "search_architecture",
-            by_search,
-            search_modules,
-        ),
+        code=searching_code("search_architecture", by_search, search_modules),
     message:
         "{wildcards.space}: run {wildcards.repetition} of the search {wildcards.search} (follow it in {log})"
     shell:
@@ -66,6 +74,7 @@ rule search_architecture:
         images=rules.download.output.images,
         scores=rules.train_proxy.output.scores_table,
         aggregates=rules.aggregate.output.aggregates,
+        vectors=rules.encode.output.vectors,
         benchmark=rules.download.output.benchmark,
         units=search_units,
     output:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ class MixedCell(nn.Module):
     """A cell with all operations on every edge, each weighed by its entry of `choices`, which `Supernet` sets."""
 
     choices: Tensor  # (edges, operations)
+    computed: list[list[bool]]  # likewise
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -24,7 +27,8 @@ class MixedCell(nn.Module):
         nodes = [x, *(torch.zeros_like(x) for _ in range(3))]
         for (edge, op), module in zip(self.places, self.operations, strict=True):
             source, target = EDGES[edge]
-            nodes[target] = nodes[target] + self.choices[edge, op] * module(nodes[source])
+            if self.computed[edge][op]:
+                nodes[target] = nodes[target] + self.choices[edge, op] * module(nodes[source])
         return nodes[3]
 
 
@@ -35,12 +39,41 @@ class Supernet(Network):
         super().__init__(MixedCell, channels, cells)
         self.choose(torch.full((len(EDGES), len(OPERATIONS)), 1 / len(OPERATIONS)))
 
-    def choose(self, choices: Tensor) -> None:
-        """Set the weights (edges, operations) of all cells; one-hot rows make the network of one architecture."""
+    def choose(self, choices: Tensor, computed: Tensor | None = None) -> None:
+        """Set the weights (edges, operations) of all cells; one-hot rows make the network of one architecture.
+
+        Operations that are not to be `computed` (booleans, likewise) count as zero, and have no gradient.
+        """
         self.choices = choices
+        kept = (torch.ones(choices.shape) if computed is None else computed).tolist()
         for module in self.modules():
             if isinstance(module, MixedCell):
-                module.choices = choices
+                module.choices, module.computed = choices, kept
+
+    def costs(self, side: int) -> Tensor:
+        """What each operation costs on each edge (edges, operations), for images of side x side: see `log_cost`.
+
+        The mean over the stages' cells.
+        """
+        stages = [(channels, side >> stage) for stage, channels in enumerate(self.channels)]
+        each = [sum(log_cost(name, *stage) for stage in stages) / len(stages) for name in OPERATIONS]
+        return torch.tensor([each] * len(EDGES))
+
+
+def log_cost(name: str, channels: int, side: int) -> float:
+    """The mean of the logarithms of weights, multiply-adds and values moved; what is below 1 counts as 1.
+
+    Source: the released code of SNAS (Xie et al., ICLR 2019), its closed forms.
+    """
+    pixels = side * side
+    if name == "none":
+        return 0.0
+    if name.startswith("nor_conv"):
+        weights = int(name[-1]) ** 2 * channels**2
+        costs = weights, weights * pixels, 2 * pixels * channels + weights
+    else:
+        costs = 0, 9 * pixels * channels if name.startswith("avg_pool") else 0, 2 * pixels * channels
+    return sum(math.log(max(1, value)) for value in costs) / len(costs)
 
 
 def build(width: float = 1.0, depth: float = 1.0) -> Supernet:

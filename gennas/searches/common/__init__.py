@@ -1,0 +1,1 @@
+"""What several searches share: the training of a supernet."""
