@@ -213,6 +213,10 @@ def search(
     _check_options(kind, declared, options, {"prior": prior, "encoding": encoding})
     if declared.get("growth") and not spaces.has_growth(found):
         raise InputError(f"space: its architectures do not grow step by step, as the search {kind} has them")
+    if constraints and not declared["scores"]:
+        raise InputError(f"constraints: the search {kind} scores nothing and cannot keep to them; leave them out")
+    for one in prior or {}:
+        spaces.parse(found, one)
     bounds = find(constraints or {}, found, OfSpace(found), seed)
     context = SearchContext(
         keep(OfSpace(found), bounds, declared),

@@ -20,6 +20,7 @@ from gennas import catalogue, spaces
 from gennas.devices import made_with, prepare
 from gennas.encodings import distances, prediction
 from gennas.encodings.base import EncodingContext, Measure
+from gennas.errors import InputError
 from gennas.files.checkpoints import Checkpoint
 from gennas.seeds import derive_seed, rng
 from stages.support import artifacts
@@ -59,7 +60,10 @@ def train(
     made = made_with(context.device)
     module = catalogue.load_module("encodings", encoding["kind"])
     progress = Checkpoint(checkpoint, fingerprint(space, encoding, seed, made, sorted(loaded_sources().values())))
-    encoder = module.train(context, progress, lambda left: track(left, name, len(left), unit="epoch"))
+    try:
+        encoder = module.train(context, progress, lambda left: track(left, name, len(left), unit="epoch"))
+    except InputError as error:
+        raise InputError(f"params.yaml: {space}.encode.{name}.{error}") from error
     found = to_encode(context.space, benchmark, encoder.architectures)
     columns = [name] * len(found), [*found], [*encoder.encode([*found.values()])]
     artifacts.write_parquet(pa.table([*columns], schema=artifacts.VECTORS), artifacts.VECTORS, vectors, made)

@@ -101,12 +101,13 @@ def draw(context: EncodingContext) -> list[Any]:
     chance = rng(context.seed, "architectures")
     if not can_enumerate(space):
         if asked == "all":
-            raise InputError("encode: architectures: all, but this space cannot enumerate them; write a number")
-        return [space.random_architecture(chance) for _ in range(asked)]
+            raise InputError("architectures: all, but this space cannot enumerate them; write a number")
+        drawn = [space.random_architecture(chance) for _ in range(asked)]
+        return list({space.to_id(one): one for one in drawn}.values())
     every = enumerate_all(space)
     count = len(every) if asked == "all" else asked
     if count > len(every):
-        raise InputError(f"encode: architectures: {count}, but the space has {len(every)}; write all")
+        raise InputError(f"architectures: {count}, but the space has {len(every)}; write all")
     return [every[i] for i in chance.choice(len(every), count, replace=False)]
 
 

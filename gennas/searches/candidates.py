@@ -106,6 +106,10 @@ class OfTable:
         self.encodings = encodings
         self.ids = ids
         self.networks = networks or ids
+        self.first: dict[Hashable, int] = {}  # row of each network
+        for row, network in enumerate(self.networks):
+            self.first.setdefault(network, row)
+        self.rows = {one: self.first[network] for one, network in zip(ids, self.networks, strict=True)}
 
     def draw(self, rng: np.random.Generator) -> int:
         """Any row."""
@@ -129,10 +133,7 @@ class OfTable:
 
     def pool(self, rng: np.random.Generator) -> list[int]:
         """The first row of each network."""
-        first: dict[Hashable, int] = {}
-        for row, network in enumerate(self.networks):
-            first.setdefault(network, row)
-        return list(first.values())
+        return list(self.first.values())
 
     def encode(self, candidate: int) -> Sequence[int]:
         """The encoding of a row."""
@@ -144,5 +145,5 @@ class OfTable:
         return self.ids[candidate]
 
     def from_id(self, architecture_id: str) -> int | None:
-        """The row of an id."""
-        return self.ids.index(architecture_id) if architecture_id in self.ids else None
+        """The one of the pool that is the same network."""
+        return self.rows.get(architecture_id)

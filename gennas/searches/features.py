@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gennas.errors import InputError
 from gennas.searches.base import SearchContext
 
 #: From a candidate, by its row, to all of them (N,).
@@ -17,7 +18,10 @@ def represent(context: SearchContext, chosen: Sequence[Any]) -> np.ndarray:
     """Candidates by the learned encoding (n, D), standardised, or else by the space's own integers (n, F)."""
     if context.vectors is None:
         return np.array([context.candidates.encode(one) for one in chosen])
-    return standardise(np.array([context.vectors[context.candidates.to_id(one)] for one in chosen]))
+    ids = [context.candidates.to_id(one) for one in chosen]
+    if missing := [one for one in ids if one not in context.vectors]:
+        raise InputError(f"encoding: there is no vector of {missing[0]}; give one of every candidate")
+    return standardise(np.array([context.vectors[one] for one in ids]))
 
 
 def hamming(encodings: np.ndarray) -> Distances:

@@ -145,10 +145,11 @@ def run(context: SearchContext) -> Iterator[Step]:
     """Search with the policy that suits the encoding."""
     episode, pool = context.options.get("episode", EPISODE), context.candidates.pool(context.rng)
     features = represent(context, pool)
-    torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "actions"))
     if context.vectors is None:
         search = Reinforce(pool, Factorised(one_hot(features), generator), PLAIN_RATE, episode)
     else:
-        search = Reinforce(pool, Latent(features, generator), LATENT_RATE, episode)
+        with torch.random.fork_rng([]):
+            torch.default_generator.manual_seed(derive_seed(context.seed, "weights"))
+            search = Reinforce(pool, Latent(features, generator), LATENT_RATE, episode)
     return driver.search(search, context)

@@ -87,10 +87,9 @@ def make_penalty(costs: Tensor, eta: float, estimator: str) -> Penalty:
 
 def run(context: SearchContext) -> Iterator[Step]:
     """Train what is drawn; a step's architecture has the operations that there is most of."""
-    if not (eta := context.options.get("penalty", 0)):
-        return supernets.search(context, sample)
-    assert context.protocol is not None and context.supernet is not None
-    costs = context.supernet().costs(context.protocol.side)
-    return supernets.search(
-        context, sample, make_penalty(costs, eta, context.options.get("estimator", "reparametrisation"))
-    )
+    penalty: Penalty = supernets.no_penalty
+    if eta := context.options.get("penalty", 0):
+        assert context.protocol is not None and context.supernet is not None
+        costs = context.supernet().costs(context.protocol.side)
+        penalty = make_penalty(costs, eta, context.options.get("estimator", "reparametrisation"))
+    yield from supernets.search(context, sample, penalty)

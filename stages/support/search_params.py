@@ -59,10 +59,12 @@ def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
 
 
 def prior_problems(section: Params, key: str, search: Params) -> Iterator[str]:
-    """A prior that is no proxy or aggregate."""
+    """A prior that is no proxy or aggregate, or not without labels."""
     known = [*section["train_proxy"]["proxies"], *section["aggregate"]]
     if (prior := search.get("prior", known[0])) not in known:
         yield f"{key}.prior: {prior!r} is no proxy or aggregate (known: {', '.join(known)})"
+    elif prior in section["aggregate"] and scorers.learns_labels(section["aggregate"][prior]):
+        yield f"{key}.prior: {prior} learns from labels, which would not count as queries; name one that needs none"
 
 
 def encoded_problems(section: Params, space: str, key: str, search: Params) -> Iterator[str]:

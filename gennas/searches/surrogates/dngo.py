@@ -50,9 +50,10 @@ class Dngo:
 
     def _train(self, features: Tensor, values: Tensor) -> nn.Module:
         """The hidden layer."""
-        torch.default_generator.manual_seed(self.seed)
-        hidden = nn.Sequential(nn.Linear(features.shape[1], WIDTH), nn.Tanh())
-        network = nn.Sequential(hidden, nn.Linear(WIDTH, 1), nn.Flatten(0)).double()
+        with torch.random.fork_rng([]):
+            torch.default_generator.manual_seed(self.seed)
+            hidden = nn.Sequential(nn.Linear(features.shape[1], WIDTH), nn.Tanh())
+            network = nn.Sequential(hidden, nn.Linear(WIDTH, 1), nn.Flatten(0)).double()
         optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
         for _ in range(EPOCHS):
             optimizer.zero_grad()

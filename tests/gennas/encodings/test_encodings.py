@@ -10,9 +10,9 @@ from gennas.encodings import arch2vec, distances, draws, prediction
 from gennas.encodings.base import EncodingContext
 from gennas.encodings.graphs import read
 from gennas.errors import InputError
+from gennas.files.checkpoints import Checkpoint
 from gennas.spaces import nasbench101, nasbench201
 from gennas.spaces.nasbench101.population import cells
-from gennas.training.recipe import Checkpoint
 
 SMALL = {"epochs": 2, "architectures": 40}
 #: Options of each kind, and of its variants.
