@@ -76,11 +76,6 @@ class Growth:
         self.expansions: Callable[[Any, int], list[Any]] = cache(self.space.expansions)
         self.constraints = context.constraints or UNCONSTRAINED
         self.evaluations = context.evaluations
-        if self.evaluations < 2 * self.space.LEVELS:
-            raise InputError(
-                f"evaluations: {self.evaluations}, but architectures grow in {self.space.LEVELS} levels; "
-                f"give at least {2 * self.space.LEVELS}"
-            )
         self.level = 1  # of what is evaluated now
         self.found: dict[Any, float] = {}  # score of each architecture that has been evaluated
         self.here: list[Any] = []  # those of this level

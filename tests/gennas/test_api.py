@@ -264,7 +264,9 @@ def test_every_search_runs_and_repeats(kind):
         return list(gennas.search("nasbench201", kind, seed=seed, **by, **OPTIONS.get(kind, {})))
 
     space = gennas.load_space("nasbench201")
+    callers = torch.get_rng_state()
     steps = run(0)
+    assert torch.equal(torch.get_rng_state(), callers)
     assert len(steps) == by.get("evaluations", 3)
     for step in steps:
         assert space.to_id(space.from_id(step.architecture)) == step.architecture
@@ -341,6 +343,13 @@ def by_nothing(ids):
             {"evaluations": 3, "constraints": {"flops": {"at_most": 1}}},
             "constraints: none of 256 architectures",
         ),
+        (
+            ("nasbench201", "snas"),
+            {"steps": 3, "task": "nasbench101", "constraints": {"flops": {"at_most": 1e9}}},
+            "constraints: the search snas scores nothing",
+        ),
+        (("nasbench201", "bayesian", convolutions), {"evaluations": 3, "prior": {"rumour": 1.0}}, "rumour"),
+        (("nasbench201", "bayesian", convolutions), {"evaluations": 3, "encoding": {}}, "encoding: there is no vector"),
         (("nasbench201", "snas"), {"steps": 3}, "give either a labelled dataset or a regression task"),
         (("nasbench201", "snas"), {"steps": 3, "task": "rumour"}, "no published task 'rumour'"),
         (("nasbench101", "nasi"), OPTIONS["nasi"], "'nasbench101' has no supernet; spaces that have one: nasbench201"),

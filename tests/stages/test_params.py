@@ -239,6 +239,8 @@ def test_a_prior_and_an_encoding_are_of_the_study():
     params.check(study, Path("params.yaml"))
     study[SPACE]["search_architecture"]["searches"]["mine"]["prior"] = "rumour"
     assert_refused(study, ["mine.prior", "'rumour' is no proxy or aggregate"])
+    study[SPACE]["search_architecture"]["searches"]["mine"]["prior"] = "with_labels"
+    assert_refused(study, ["mine.prior", "with_labels learns from labels"])
     study = changed(*SEARCHES, "mine", {**bayesian, "encoding": "graphs"})
     assert_refused(study, ["mine.encoding", "'graphs' is none", "add it to encode"])
     study[SPACE]["encode"] = {"graphs": {"kind": "arch2vec", "variant": "paper", "epochs": 1, "architectures": 40}}

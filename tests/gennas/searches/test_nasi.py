@@ -154,8 +154,8 @@ def test_a_unit_has_a_row_for_each_step(tmp_path):
     path = tmp_path / "unit.parquet"
     protocol = {"width": 0.125, "depth": 0.2, "batch_size": 3, "time_limit": 60, "resolution": 8}
     search_architecture.unit(
-        steps=path, benchmark=[], images=[], scores=[], labelled=[], prior=[], checkpoint=tmp_path / "none.pt",
-        space="nasbench201", name="bounded",
+        steps=path, benchmark=[], images=[], scores=[], labelled=[], prior=[], vectors=[],
+        checkpoint=tmp_path / "none.pt", space="nasbench201", name="bounded",
         search={"kind": "nasi", **OPTIONS}, candidates="space", objectives=[], protocol=protocol,
         target="any", seed=0, repetition=1,
     )  # fmt: skip

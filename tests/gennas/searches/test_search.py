@@ -316,7 +316,7 @@ def test_the_pool_of_a_small_space_is_all_of_it():
 def test_the_pool_of_a_table_has_the_first_row_of_each_network():
     table = OfTable(np.eye(4, dtype=np.int8), ["a", "b", "c", "d"], [0, 1, 0, 2])
     assert table.pool(np.random.default_rng(0)) == [0, 1, 3] and list(table.encode(1)) == [0, 1, 0, 0]
-    assert table.from_id("c") == 2 and table.from_id("e") is None
+    assert table.from_id("c") == 0 and table.from_id("e") is None
     assert OfTable(np.eye(4), ["a", "b", "c", "d"]).pool(np.random.default_rng(0)) == [0, 1, 2, 3]
 
 

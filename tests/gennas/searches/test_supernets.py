@@ -412,7 +412,7 @@ def unit(folder, name, learnt):
         options |= {"task": "nasbench101", "images": "noise"}
     protocol = {"width": 0.125, "depth": 0.2, "batch_size": 3, "time_limit": 60, "resolution": 8}
     search_architecture.unit(
-        steps=folder / "unit.parquet", benchmark=[], images=[], scores=[], labelled=[], prior=[],
+        steps=folder / "unit.parquet", benchmark=[], images=[], scores=[], labelled=[], prior=[], vectors=[],
         checkpoint=folder / "checkpoint.pt", space="nasbench201", name="mine",
         search={"kind": name, **options}, candidates="space", objectives=[], protocol=protocol, target="any", seed=0,
         repetition=0,
