@@ -70,7 +70,7 @@ SCORING = {"train_proxy", "aggregate", "time_proxies", "search_architecture", "f
 #: What is changed, and the stages for which that is a change of their own. Every parameter is the report's, too.
 CHANGES = {
     "seed": (params("seed: 2021", "seed: 1"), STAGES),
-    "download": (params("images: photographs", "images: noise"), {"download", "report"}),
+    "download": (params("images: photographs", "images: noise"), {"download", "search_architecture", "report"}),
     "sample": (
         params("label: 4", "label: 5"), {"sample", "aggregate", "search_architecture", "finals", "report"},
     ),

@@ -101,6 +101,7 @@ rule search_architecture:
             aggregate=of("aggregate"),
             train_proxy=of("train_proxy"),
             label=of("sample", "label"),
+            images=of("download", "images"),
             protocols=PROTOCOLS,
             seed=SEED,
         ),
