@@ -14,7 +14,6 @@ import numpy as np
 from gennas import benchmarks, catalogue, spaces
 from gennas.errors import InputError
 from gennas.regression.genes import task_names
-from gennas.seeds import derive_seed
 
 if TYPE_CHECKING:
     import torch
@@ -204,120 +203,12 @@ def search(
     >>> len(steps), steps[-1].answer.count("nor_conv_3x3")
     (200, 6)
     """
-    from gennas.searches.base import SearchContext
-    from gennas.searches.candidates import OfSpace
-    from gennas.searches.constraints import find, keep
+    from gennas.adapt.search import steps
 
-    declared = catalogue.declaration("searches", kind)
-    name, found = (space, spaces.load(space)) if isinstance(space, str) else (None, space)
-    _check_options(kind, declared, options, {"prior": prior, "encoding": encoding})
-    if declared.get("growth") and not spaces.has_growth(found):
-        raise InputError(f"space: its architectures do not grow step by step, as the search {kind} has them")
-    if constraints and not declared["scores"]:
-        raise InputError(f"constraints: the search {kind} scores nothing and cannot keep to them; leave them out")
-    for one in prior or {}:
-        spaces.parse(found, one)
-    bounds = find(constraints or {}, found, OfSpace(found), seed)
-    context = SearchContext(
-        keep(OfSpace(found), bounds, declared),
-        derive_seed(seed, "search_architecture", kind, 0),
-        options if options.get("task") is None else {**options, "task": _task(options["task"])},
-        evaluations=evaluations,
-        batch=batch,
-        prior=prior,
-        vectors=encoding,
-        constraints=bounds,
-        **(_scored(kind, by, evaluations, batch) if declared["scores"] else {}),
-        **(_by_supernet(kind, name, protocol, device, images, seed) if declared["supernet"] else {}),
-    )
-    steps: Iterator[Step] = catalogue.load_module("searches", kind).run(context)
-    return _own_random_state(steps, seed) if declared["supernet"] else steps
-
-
-def _check_options(
-    kind: str, declared: Mapping[str, Any], options: Mapping[str, Any], shared: Mapping[str, Any]
-) -> None:
-    """Raise an InputError for an option that a search lacks, or does not have; `shared` are arguments of `search`."""
-    own = [name for name in declared["options"] if name not in ("protocol", *shared)]
-    optional = declared.get("optional", [])
-    missing = [name for name in own if name not in options and name not in optional]
-    unknown = [name for name in options if name not in own]
-    unknown += [name for name, value in shared.items() if value is not None and name not in declared["options"]]
-    if wrong := sorted([*missing, *unknown]):
-        needed = ", ".join(f"{name} (if wanted)" if name in optional else name for name in own)
-        raise InputError(f"{wrong[0]}: the search {kind} needs exactly these options: {needed or 'none'}")
-
-
-def _own_random_state(steps: Iterator[Step], seed: int) -> Iterator[Step]:
-    """Steps that draw from torch's global generator, as if they had one of their own; the caller's stays as it was."""
-    import torch
-
-    own = torch.Generator().manual_seed(seed).get_state()
-    while True:
-        callers = torch.get_rng_state()
-        torch.set_rng_state(own)
-        try:
-            step = next(steps, None)
-        finally:
-            own = torch.get_rng_state()
-            torch.set_rng_state(callers)
-        if step is None:
-            return
-        yield step
-
-
-def _scored(kind: str, by: Any, evaluations: int, batch: int) -> dict[str, Any]:
-    """The scoring function of a search, which asks `by` about each architecture once."""
-    if by is None or evaluations < 1 or batch < 1:
-        raise InputError(f"the search {kind} needs by=, a function of ids, evaluations= and batch= of one at least")
-    known: dict[str, tuple[float, ...]] = {}
-    several = catalogue.declaration("searches", kind)["objectives"] == "several"
-
-    def each(architectures: Sequence[str]) -> list[tuple[float, ...]]:
-        if new := [architecture for architecture in dict.fromkeys(architectures) if architecture not in known]:
-            found = list(by(new))
-            if len(found) != len(new):
-                raise InputError(f"by: gave {len(found)} scores of {len(new)} architectures; let it give one each")
-            known.update(zip(new, map(_as_tuple, found), strict=True))
-            if not several and any(len(known[architecture]) > 1 for architecture in new):
-                raise InputError(f"by: the search {kind} has one objective; let by give one number")
-        return [known[architecture] for architecture in architectures]
-
-    return {"score": each}
-
-
-def _as_tuple(scores: Any) -> tuple[float, ...]:
-    """A number, or several, as a tuple."""
-    return tuple(map(float, scores)) if isinstance(scores, tuple) else (float(scores),)
-
-
-def _by_supernet(
-    kind: str,
-    space: str | None,
-    protocol: str | Protocol | None,
-    device: str | torch.device,
-    images: np.ndarray | None,
-    seed: int,
-) -> dict[str, Any]:
-    """What a search by a supernet is given."""
-    from gennas.adapt.run import find_device, find_protocol, read_inputs
-
-    if space is None:
-        raise InputError(f"space: the search {kind} needs a supernet; give the name of a space that has one")
-    build, chosen = spaces.load_supernet(space), find_protocol(protocol, trains=True)
-    return {
-        "images": read_inputs(None, chosen, seed)[1] if images is None else images,
-        "protocol": chosen,
-        "device": find_device(device),
-        "supernet": lambda: build(chosen.width, chosen.depth),
-    }
-
-
-def _task(task: Any) -> Mapping[str, Any]:
-    """The task that a supernet learns: a name, a file, or its content."""
-    from gennas.adapt.run import find_task
-
-    return find_task(task, "images")
+    return steps(
+        space, kind, by, evaluations, batch, seed, options, protocol=protocol, device=device, images=images,
+        prior=prior, encoding=encoding, constraints=constraints,
+    )  # fmt: skip
 
 
 def load_space(name: str) -> Space:

@@ -65,6 +65,12 @@ def relative_ranks(values: np.ndarray) -> np.ndarray:
     return ranked
 
 
+def quantiles(values: np.ndarray) -> np.ndarray:
+    """Where each of values (n,) is among all of them, in (0, 1), the highest last; ties share their mean."""
+    found: np.ndarray = (rankdata(values) - 0.5) / len(values)
+    return found
+
+
 def rank_among(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The relative rank of each of values (m,) in a reference (n,): that of `relative_ranks` for one of its members.
 

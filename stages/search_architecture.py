@@ -57,7 +57,7 @@ def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], colu
         raise InputError("params.yaml: search_architecture.candidates: a table of one architecture; search the space")
     ids = table["architecture"].to_pylist()
     found = spaces.load(space)
-    canonical = getattr(found, "canonical", lambda architecture: architecture)
+    canonical = spaces.canonical(found)
     networks = [canonical(spaces.parse(found, architecture)) for architecture in ids]
     return OfTable(np.array(table["encoding"].to_pylist(), np.int8), ids, networks)
 

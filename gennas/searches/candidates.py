@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from gennas.spaces import canonical
+
 if TYPE_CHECKING:
     from gennas.spaces import Space
 
@@ -59,7 +61,7 @@ class OfSpace:
         self.draw = space.random_architecture
         self.mutate = space.mutate
         self.to_id = space.to_id
-        self.canonical = getattr(space, "canonical", lambda architecture: architecture)
+        self.canonical = canonical(space)
 
     def neighbours(self, candidate: Any, rng: np.random.Generator) -> list[Any]:
         """All architectures one edit away; or up to `NEIGHBOURS` mutations."""

@@ -13,21 +13,17 @@ from functools import cache
 from typing import Any, cast
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from gennas.errors import InputError
 from gennas.searches.base import Scores, SearchContext
 from gennas.searches.candidates import OfSpace
 from gennas.searches.constraints import UNCONSTRAINED
+from gennas.spaces import canonical
+from gennas.stats import quantiles
 
 #: Of a violated constraint: the reward of what is twice above a bound is multiplied by this.
 PENALTY = 0.1
-
-
-def quantiles(scores: np.ndarray) -> np.ndarray:
-    """Where each of scores (n,) is among all of them, in (0, 1), the highest last; equal ones share their mean."""
-    found: np.ndarray = (rankdata(scores) - 0.5) / len(scores)
-    return found
 
 
 def rewards(quality: np.ndarray, violations: np.ndarray) -> np.ndarray:
@@ -72,7 +68,7 @@ class Growth:
     def __init__(self, context: SearchContext) -> None:
         assert isinstance(context.candidates, OfSpace)
         self.space: Any = cast(Any, context.candidates.space)
-        self.canonical = cache(getattr(self.space, "canonical", lambda architecture: architecture))
+        self.canonical = cache(canonical(self.space))
         self.expansions: Callable[[Any, int], list[Any]] = cache(self.space.expansions)
         self.constraints = context.constraints or UNCONSTRAINED
         self.evaluations = context.evaluations

@@ -18,13 +18,13 @@ from typing import Generic
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
 from gennas.searches.features import one_hot, represent
 from gennas.seeds import derive_seed
+from gennas.stats import quantiles
 
 DECLARATION = {
     "scores": True,
@@ -122,7 +122,7 @@ class Reinforce(Generic[Candidate]):
     def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
         """Learn, if this ends the episode."""
         self.scores += [score for score, *_ in scores]
-        ranks = (rankdata(self.scores) - 0.5) / len(self.scores)  # between 0 and 1
+        ranks = quantiles(np.array(self.scores))
         self.rewards += ranks[-len(candidates) :].tolist()
         if len(self.rewards) == self.episode:
             self._update()

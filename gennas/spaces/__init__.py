@@ -48,6 +48,12 @@ def has_growth(space: Space) -> bool:
     return hasattr(space, "expansions")
 
 
+def canonical(space: Space) -> Callable[[Any], Any]:
+    """Of all architectures that are the same network, one: the architecture itself, where a space knows no others."""
+    found: Callable[[Any], Any] = getattr(space, "canonical", lambda architecture: architecture)
+    return found
+
+
 def load_supernet(name: str) -> Callable[[float, float], nn.Module]:
     """What builds the network of all architectures of a space, of a width and a depth; imports torch."""
     check_name(name)

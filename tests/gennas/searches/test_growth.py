@@ -12,9 +12,10 @@ from gennas.searches.base import SearchContext
 from gennas.searches.candidates import OfSpace
 from gennas.searches.constraints import UNCONSTRAINED, Constraints
 from gennas.searches.epnas import Epnas, Policy, surrogate
-from gennas.searches.growth import Growth, quantiles, rewards
+from gennas.searches.growth import Growth, rewards
 from gennas.searches.pnas import Pnas
 from gennas.spaces import nasbench101, nasbench201
+from gennas.stats import quantiles
 
 SEARCHES = {"epnas": (epnas, Epnas), "pnas": (pnas, Pnas)}
 IDS = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()]
