@@ -23,6 +23,7 @@ from gennas.encodings.base import EncodingContext, Measure
 from gennas.errors import InputError
 from gennas.files.checkpoints import Checkpoint
 from gennas.seeds import derive_seed, rng
+from gennas.spaces.common.encoding import one_hot
 from stages.support import artifacts
 from stages.support.command import run, track
 from stages.support.inputs import read_ground_truth
@@ -77,7 +78,7 @@ def predictors(
     module = catalogue.load_module("encodings", kind)
     found = {
         "learned": prediction.gaussian_process(vectors),
-        "plain": prediction.gaussian_process(prediction.one_hot(plain)),
+        "plain": prediction.gaussian_process(one_hot(plain)),
     }
     if hasattr(module, "untrained"):
         found["untrained"] = prediction.gaussian_process(module.untrained(context).encode(architectures))

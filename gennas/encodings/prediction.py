@@ -33,12 +33,6 @@ class Scores(NamedTuple):
     tested: int
 
 
-def one_hot(encodings: np.ndarray) -> np.ndarray:
-    """Integers (A, F) as indicators (A, D), whose squared distances are twice the number of differing integers."""
-    columns = [column[:, None] == np.unique(column) for column in encodings.T]
-    return np.concatenate(columns, axis=1).astype(float)
-
-
 def gaussian_process(vectors: np.ndarray) -> Predictor:
     """The predictor of vectors (A, D)."""
     from sklearn.exceptions import ConvergenceWarning

@@ -25,10 +25,11 @@ from scipy.stats import rankdata
 
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
-from gennas.searches.features import Distances, hamming, one_hot, represent, squared_euclidean, standardise
+from gennas.searches.features import Distances, hamming, represent, squared_euclidean, standardise
 from gennas.searches.surrogates import Posterior, Surrogate
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
 from gennas.seeds import derive_seed
+from gennas.spaces.common.encoding import one_hot
 
 DECLARATION = {
     "scores": True,

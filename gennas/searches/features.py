@@ -34,12 +34,6 @@ def squared_euclidean(vectors: np.ndarray) -> Distances:
     return lambda row: ((vectors - vectors[row]) ** 2).sum(axis=1)
 
 
-def one_hot(encodings: np.ndarray) -> np.ndarray:
-    """A column for each value that an entry of the encodings (N, F) has, 0 or 1."""
-    columns: np.ndarray = np.concatenate([entry[:, None] == np.unique(entry) for entry in encodings.T], axis=1)
-    return columns.astype(float)
-
-
 def standardise(vectors: np.ndarray) -> np.ndarray:
     """Columns (N, D) of mean 0 and variance 1; a constant one becomes 0."""
     deviation = vectors.std(axis=0)

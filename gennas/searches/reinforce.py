@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
-from gennas.searches.features import one_hot, represent
+from gennas.searches.features import represent
 from gennas.seeds import derive_seed
+from gennas.spaces.common.encoding import one_hot
 from gennas.stats import quantiles
 
 DECLARATION = {

@@ -12,6 +12,7 @@ from gennas.encodings.graphs import read
 from gennas.errors import InputError
 from gennas.files.checkpoints import Checkpoint
 from gennas.spaces import nasbench101, nasbench201
+from gennas.spaces.common.encoding import one_hot
 from gennas.spaces.nasbench101.population import cells
 
 SMALL = {"epochs": 2, "architectures": 40}
@@ -145,7 +146,7 @@ def test_a_gaussian_process_predicts_what_the_vectors_say_and_nothing_else(monke
 
 def test_one_hot_vectors_are_as_far_apart_as_the_integers_differ():
     encodings = np.array([[0, 5], [0, 7], [1, 5], [2, 6]])
-    vectors = prediction.one_hot(encodings)
+    vectors = one_hot(encodings)
     squared = ((vectors[:, None] - vectors) ** 2).sum(axis=2)
     assert np.array_equal(squared, 2 * (encodings[:, None] != encodings).sum(axis=2))
 

@@ -8,8 +8,9 @@ from torch.distributions import Categorical, Normal
 from gennas.searches import reinforce
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import OfTable
-from gennas.searches.features import one_hot, standardise
+from gennas.searches.features import standardise
 from gennas.searches.reinforce import Factorised, Latent, Reinforce
+from gennas.spaces.common.encoding import one_hot
 
 CELLS = np.array([(a, b, c) for a in range(3) for b in range(2) for c in range(4)])  # a whole space
 ANY = torch.ones(len(CELLS), dtype=torch.bool)
