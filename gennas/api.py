@@ -178,6 +178,7 @@ def search(
     prior: Mapping[str, float] | None = None,
     encoding: Mapping[str, np.ndarray] | None = None,
     constraints: Mapping[str, Mapping[str, float]] | None = None,
+    cost: Callable[[Sequence[str]], Sequence[float]] | None = None,
     **options: Any,
 ) -> Iterator[Step]:
     """Search a space; yield (architecture, scores, answer so far) for each evaluation, architectures as their ids.
@@ -188,7 +189,8 @@ def search(
     for. `batch` architectures are chosen, then scored together. `options` are the search's own; for those that take
     them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. The answer keeps to the
     `constraints`, bounds on costs (`gennas.names("costs")`) such as `{"flops": {"quantile_at_most": 0.5}}`, see
-    `gennas.searches.constraints`.
+    `gennas.searches.constraints`. `cost`, a number of each of some ids, lower is better, makes a second objective of
+    what is known without an evaluation; `bayesian` takes two objectives in this form only.
 
     A search by a supernet (`nasi`, `snas`, ...) needs neither `by` nor `evaluations` but a `protocol`, by default
     `reduced`. If it trains the supernet, that learns the labels of a `dataset`, or without labels a `task`, as in
@@ -207,7 +209,7 @@ def search(
 
     return steps(
         space, kind, by, evaluations, batch, seed, options, protocol=protocol, device=device, images=images,
-        prior=prior, encoding=encoding, constraints=constraints,
+        prior=prior, encoding=encoding, constraints=constraints, cost=cost,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,6 +107,44 @@ def _way(ordered: np.ndarray, values: np.ndarray, below: np.ndarray) -> np.ndarr
     alone, worst, best = np.isneginf(lower) & np.isposinf(upper), np.isneginf(lower), np.isposinf(upper)
     way: np.ndarray = np.select([least, most, alone, worst, best], [0.5, 1.0, 0.5, under, beyond], between)
     return way
+
+
+def front(points: np.ndarray) -> np.ndarray:
+    """Which of points (n, objectives), higher is better, no other one dominates (n,); equal ones all or none."""
+    kept: list[int] = []
+    for i in np.lexsort(-points.T[::-1]):  # the highest first objective first: none is dominated by a later one
+        better = points[kept] >= points[i]
+        if not (better.all(axis=1) & (points[kept] > points[i]).any(axis=1)).any():
+            kept.append(int(i))
+    chosen = np.zeros(len(points), bool)
+    chosen[kept] = True
+    return chosen
+
+
+def hypervolume(points: np.ndarray, reference: np.ndarray) -> float:
+    """The area that points (n, 2), higher is better, dominate beyond a reference point (2,).
+
+    Source: Zitzler and Thiele, "Multiobjective Optimization Using Evolutionary Algorithms", PPSN 1998.
+    """
+    gained = np.maximum(points - reference, 0.0)
+    gained = gained[np.argsort(-gained[:, 0], kind="stable")]
+    heights = np.maximum.accumulate(gained[:, 1])
+    widths = gained[:, 0] - np.append(gained[1:, 0], 0.0)
+    return float(widths @ heights)
+
+
+def igd_plus(points: np.ndarray, true_front: np.ndarray) -> float:
+    """How far points (n, objectives) are from a true front (k, objectives), higher is better; 0 if they have all of it.
+
+    The mean over the true front of the distance to the nearest point, counting only where that is worse, in shares of
+    the true front's range. Source: Ishibuchi et al., "Modified Distance Calculation in Generational Distance and
+    Inverted Generational Distance", EMO 2015. Infinite of no points.
+    """
+    if not len(points):
+        return math.inf
+    span = np.ptp(true_front, axis=0)
+    worse = np.maximum(true_front[:, None] - points[None], 0.0) / np.where(span > 0, span, 1.0)  # (k, n, objectives)
+    return float(np.sqrt((worse**2).sum(axis=2)).min(axis=1).mean())
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -29,7 +29,7 @@ from gennas.searches.candidates import Candidates, OfSpace, OfTable
 from gennas.searches.constraints import Constraints
 from gennas.searches.halving import Halving
 from gennas.seeds import derive_seed, rng
-from stages.support import artifacts
+from stages.support import artifacts, fronts
 from stages.support import scores as tables
 from stages.support.command import run, track
 from stages.support.ground_truth import regret_csv
@@ -104,6 +104,7 @@ def make_context(
         derive_seed(seed, "search_architecture", kind, repetition),
         {option: search[option] for option in options if option in search},
         scorer,
+        known=scorer.costs if len(scorer.each) > 1 else {},
         evaluations=search.get("evaluations", 0),
         batch=search.get("batch", 1),
         prior=read_prior(prior, search["prior"]) if "prior" in search else None,
@@ -176,8 +177,14 @@ def unit(
     artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)
 
 
-def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, judges: dict[str, str]) -> None:
-    """The steps of all runs, and how good each answer really is by the column that judges its search."""
+def gather(
+    units: list[Path], benchmark: Path, trajectory: Path, regret: Path, fronts_table: Path, members: Path,
+    space: str, judges: dict[str, str], asked: dict[str, list[str]],
+) -> None:  # fmt: skip
+    """The steps of all runs, and how good each answer really is by the column that judges its search.
+
+    Of searches that `asked` for a quality and a cost, also how good their fronts are.
+    """
     truths = {column: read_ground_truth(benchmark, column) for column in set(judges.values())}
     steps = artifacts.read_tables(units, artifacts.STEPS)
 
@@ -189,6 +196,25 @@ def gather(units: list[Path], benchmark: Path, trajectory: Path, regret: Path, j
     rows = [judged(row) for row in steps.to_pylist()]
     artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.made_with(steps))
     artifacts.write_text(regret_csv(rows), regret)
+    judged_fronts, found = judge_fronts(rows, space, benchmark, judges, asked)
+    artifacts.write_rows(judged_fronts, artifacts.FRONTS, fronts_table)
+    artifacts.write_rows(found, artifacts.FRONT_MEMBERS, members)
+
+
+def judge_fronts(
+    rows: Sequence[Row], space: str, benchmark: Path, judges: Mapping[str, str], asked: Mapping[str, Sequence[str]]
+) -> tuple[list[Row], list[Row]]:
+    """How good the fronts of searches for two objectives are, and their members, those of the true fronts first."""
+    judged: list[Row] = []
+    found: dict[tuple[str, str], list[Row]] = {}  # by problem
+    for name, by in asked.items():
+        steps = [row for row in rows if row["search"] == name]
+        for problem in fronts.find_problems(space, benchmark, judges[name], by):
+            judged += fronts.front_rows(problem, steps)
+            own = found.setdefault((problem.quality, problem.spent.name), [])
+            own += [] if own else problem.members(fronts.TRUTH, 0, problem.front)
+            own += fronts.member_rows(problem, steps)
+    return judged, [row for own in found.values() for row in own]
 
 
 if __name__ == "__main__":

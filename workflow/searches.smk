@@ -128,7 +128,14 @@ def judges(wildcards):
     """The column of the benchmark that judges each search's answers."""
     own = PARAMS[wildcards.space]
     searches = own["search_architecture"]["searches"]
-    return {name: scorers.judge(own, one.get("by", [])) for name, one in searches.items()}
+    return {name: scorers.judge(own, one) for name, one in searches.items()}
+
+
+def asked(wildcards):
+    """What each search of several objectives asks for, in the words of params.yaml."""
+    searches = PARAMS[wildcards.space]["search_architecture"]["searches"]
+    every = {name: scorers.names(one.get("by", [])) for name, one in searches.items()}
+    return {name: by for name, by in every.items() if len(by) > 1}
 
 
 def search_needs_gpu(wildcards):

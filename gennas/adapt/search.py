@@ -39,11 +39,14 @@ def steps(
     prior: Mapping[str, float] | None,
     encoding: Mapping[str, np.ndarray] | None,
     constraints: Mapping[str, Mapping[str, float]] | None,
+    cost: Callable[[Sequence[str]], Sequence[float]] | None,
 ) -> Iterator[Step]:
     """The steps of a search; see `gennas.search`."""
     declared = catalogue.declaration("searches", kind)
     name, found = (space, spaces.load(space)) if isinstance(space, str) else (None, space)
     _check_options(kind, declared, options, {"prior": prior, "encoding": encoding})
+    if cost is not None and declared["objectives"] != "several":
+        raise InputError(f"cost: the search {kind} has one objective; leave it out, or bound it by constraints=")
     _check_space(kind, declared, found, constraints, prior)
     candidates = OfSpace(found)
     bounds = bounds_of.find(constraints or {}, found, candidates, seed)
@@ -56,7 +59,7 @@ def steps(
         prior=prior,
         vectors=encoding,
         constraints=bounds,
-        **(_scored(kind, by, evaluations, batch) if declared["scores"] else {}),
+        **(_scored(kind, by, cost, evaluations, batch) if declared["scores"] else {}),
         **(_by_supernet(kind, name, protocol, device, images, seed) if declared["supernet"] else {}),
     )
     found_steps: Iterator[Step] = catalogue.load_module("searches", kind).run(context)
@@ -110,8 +113,8 @@ def _own_random_state(steps: Iterator[Step], seed: int) -> Iterator[Step]:
         yield step
 
 
-def _scored(kind: str, by: Any, evaluations: int, batch: int) -> dict[str, Any]:
-    """The scoring function of a search, which asks `by` about each architecture once."""
+def _scored(kind: str, by: Any, cost: Any, evaluations: int, batch: int) -> dict[str, Any]:
+    """The scoring function of a search, which asks `by` about each architecture once; and a cost, known without it."""
     if by is None or evaluations < 1 or batch < 1:
         raise InputError(f"the search {kind} needs by=, a function of ids, evaluations= and batch= of one at least")
     known: dict[str, tuple[float, ...]] = {}
@@ -122,12 +125,24 @@ def _scored(kind: str, by: Any, evaluations: int, batch: int) -> dict[str, Any]:
             found = list(by(new))
             if len(found) != len(new):
                 raise InputError(f"by: gave {len(found)} scores of {len(new)} architectures; let it give one each")
-            known.update(zip(new, map(_as_tuple, found), strict=True))
+            scores = map(_as_tuple, found)
+            known.update(zip(new, scores if cost is None else _with_cost(scores, cheap(new)), strict=True))
             if not several and any(len(known[architecture]) > 1 for architecture in new):
                 raise InputError(f"by: the search {kind} has one objective; let by give one number")
         return [known[architecture] for architecture in architectures]
 
-    return {"score": each}
+    def cheap(architectures: Sequence[str]) -> list[float]:
+        return [-float(value) for value in cost(architectures)]
+
+    return {"score": each, "known": {} if cost is None else {1: cheap}}
+
+
+def _with_cost(scores: Iterator[tuple[float, ...]], cheap: Sequence[float]) -> Iterator[tuple[float, ...]]:
+    """A quality each, and how cheap it is."""
+    for own, other in zip(scores, cheap, strict=True):
+        if len(own) > 1:
+            raise InputError("by: gave several numbers beside a cost; let it give one")
+        yield *own, other
 
 
 def _as_tuple(scores: Any) -> tuple[float, ...]:

@@ -51,6 +51,8 @@ class SearchContext:
     seed: int
     options: Mapping[str, Any]  # what the search's DECLARATION names
     score: Callable[[Sequence[str]], Sequence[Scores]] = _no_scores
+    #: Costs by the position of the objective: their scores of any architectures, which need no evaluation.
+    known: Mapping[int, Callable[[Sequence[str]], Sequence[float]]] = field(default_factory=dict)
     evaluations: int = 0  # how many architectures are scored, counted as often as each is asked for
     batch: int = 1  # asked for, then scored together
     prior: Mapping[str, float] | None = None  # label-free scores of some architectures, by id; higher is better

@@ -5,6 +5,9 @@ improvement on the best of these (Jones, Schonlau and Welch, "Efficient Global O
 Functions", 1998, equation 15). Within a batch, what was chosen before is believed to have the value predicted of it
 (the kriging believer of Ginsbourger, Le Riche and Carraro, 2010). No candidate is evaluated twice.
 
+Of a quality and a cost, which is known of every candidate, it is the hypervolume of the front that is to improve. The
+surrogate predicts the quality alone; see `gennas.searches.common.acquisition`.
+
 Scores may have any scale and outliers: a surrogate sees -ln(1 + gap / median gap), standardised, the gap being that to
 the best one. So the best ones are told apart, and the bad ones are not told from very bad ones.
 
@@ -20,11 +23,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic
 
 import numpy as np
-from scipy.special import erfcx, ndtr, ndtri
+from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from gennas.errors import InputError
 from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
+from gennas.searches.common.acquisition import HypervolumeImprovement, Improvement
 from gennas.searches.features import Distances, hamming, represent, squared_euclidean, standardise
 from gennas.searches.surrogates import Posterior, Surrogate
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
@@ -33,7 +38,7 @@ from gennas.spaces.common.encoding import one_hot
 
 DECLARATION = {
     "scores": True,
-    "objectives": "one",
+    "objectives": "several",
     "supernet": False,
     "options": {
         "surrogate": {"enum": ["gp", "dngo"], "description": "a Gaussian process, by default, or a network"},
@@ -50,23 +55,6 @@ DECLARATION = {
 INITIAL = 5
 #: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
 TIE = 1e-8
-
-
-def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
-    """ln E[max(0, f - best)] of f ~ N(mean, deviation^2), elementwise; finite however hopeless f is.
-
-    Source: Ament et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization", NeurIPS 2023,
-    equation 9.
-    """
-    u = (mean - best) / deviation
-    v = np.minimum(u, -1.0)  # where u is less, phi(u) + u Phi(u) cancels: factor phi(u) out
-    ratio = -v * erfcx(-v / np.sqrt(2)) * np.sqrt(np.pi / 2)  # -v Phi(v) / phi(v), near 1
-    remainder = np.where(v > -1e4, np.log1p(-np.minimum(ratio, 1 - 1e-16)), -2 * np.log(-v))
-    small = -(v**2) / 2 - np.log(2 * np.pi) / 2 + remainder
-    w = np.maximum(u, -1.0)
-    large = np.log(np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi) + w * ndtr(w))
-    logarithm: np.ndarray = np.log(deviation) + np.where(u > -1, large, small)
-    return logarithm
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
@@ -91,10 +79,23 @@ def flatten(scores: Sequence[float]) -> np.ndarray:
 class BayesianOptimisation(Generic[Candidate]):
     """Candidates are known by their row in the pool."""
 
-    def __init__(self, pool: Sequence[Candidate], surrogate: Surrogate, order: np.ndarray, initial: int) -> None:
-        """`order` (N,): which rows come first, of which `initial` ones begin, and of equally promising ones."""
+    def __init__(
+        self,
+        pool: Sequence[Candidate],
+        surrogate: Surrogate,
+        order: np.ndarray,
+        initial: int,
+        gain: Improvement | HypervolumeImprovement,
+        objective: int = 0,
+    ) -> None:
+        """`order` (N,): which rows come first, of which `initial` ones begin, and of equally promising ones.
+
+        `gain` is the logarithm of what is expected of each; `objective` is the one that the surrogate predicts.
+        """
         self.pool = pool
         self.surrogate = surrogate
+        self.gain = gain
+        self.objective = objective
         self.order = order
         self.initial = min(initial, len(pool))
         self.rows: list[int] = []  # evaluated, or asked for
@@ -116,16 +117,19 @@ class BayesianOptimisation(Generic[Candidate]):
             self.surrogate.fit(rows, values)
         for _ in range(count):
             mean, deviation = self.surrogate.posterior(rows, values)
-            gain = log_expected_improvement(mean, deviation, values.max())
+            gain = self.gain(mean, deviation, rows, values)
             gain[rows] = -np.inf
+            if not np.isfinite(gain).any():  # whatever is left is beyond the reference point
+                gain = Improvement()(mean, deviation, rows, values)
+                gain[rows] = -np.inf
             most = gain[self.order] > gain.max() - TIE
             rows.append(int(self.order[most.argmax()]))
             values = np.append(values, mean[rows[-1]])
         return rows[len(self.rows) :]
 
     def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
-        """Their first scores."""
-        self.scores += [score for score, *_ in scores]
+        """Their scores."""
+        self.scores += [own[self.objective] for own in scores]
 
 
 def interpolate(scores: Sequence[float], distances: Distances) -> Posterior:
@@ -140,7 +144,9 @@ def interpolate(scores: Sequence[float], distances: Distances) -> Posterior:
 def run(context: SearchContext) -> Iterator[Step]:
     """Optimise over the pool of candidates."""
     candidates, options = context.candidates, context.options
-    pool = candidates.pool(context.rng)
+    # Names of one network can cost hardware differently, and a table has measured each by itself.
+    pool = candidates.pool(context.rng, twins=bool(context.known))
+    gain, objective = _objectives(context, pool)
     found = [(candidates.from_id(one), score) for one, score in (context.prior or {}).items()]
     scored = [(candidate, score) for candidate, score in found if candidate is not None]
     features = represent(context, [*(candidate for candidate, _ in scored), *pool])  # (scored + N, F)
@@ -148,9 +154,22 @@ def run(context: SearchContext) -> Iterator[Step]:
     prior, order = None, context.rng.permutation(len(pool))
     if scored:
         mean, deviation = interpolate([score for _, score in scored], measure(features))
-        prior, order = normal_scores(mean), np.argsort(-context.rng.normal(mean, deviation))
+        prior, order = normal_scores(mean), gain.order(context.rng.normal(mean, deviation))
     surrogate = _surrogate(context, features[len(scored) :], measure, prior)
-    return driver.search(BayesianOptimisation(pool, surrogate, order, options.get("initial", INITIAL)), context)
+    initial = options.get("initial", INITIAL)
+    searcher = BayesianOptimisation(pool, surrogate, order, initial, gain, objective)
+    return driver.search(searcher, context)
+
+
+def _objectives(context: SearchContext, pool: Sequence[Candidate]) -> tuple[Improvement | HypervolumeImprovement, int]:
+    """What is to be gained, and which of the scores is to be predicted."""
+    if not context.known:
+        return Improvement(), 0
+    (position, cost), *others = context.known.items()
+    if others or position > 1:
+        raise InputError("by: the search bayesian has one quality, or a quality and a cost; name one or two")
+    costs = -np.array(cost([context.candidates.to_id(candidate) for candidate in pool]))
+    return HypervolumeImprovement(costs), 1 - position
 
 
 def _surrogate(

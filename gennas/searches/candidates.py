@@ -36,11 +36,11 @@ class Candidates(Protocol):
     def neighbours(self, candidate: Any, rng: np.random.Generator) -> list[Any]:
         """Those that resemble it most, in random order."""
 
-    def pool(self, rng: np.random.Generator) -> list[Any]:
-        """All of them, each network once; or up to `POOL` random ones."""
+    def pool(self, rng: np.random.Generator, twins: bool = False) -> list[Any]:
+        """All of them; or up to `POOL` random ones. Each network once, unless `twins`, its other names, count, too."""
 
     def encode(self, candidate: Any) -> Sequence[int]:
-        """Its integers: the number of those in which two candidates differ is their distance."""
+        """Its integers: in how many of them two candidates differ is their distance, 0 of two names of a network."""
 
     def to_id(self, candidate: Any) -> str:
         """Its architecture's id."""
@@ -76,21 +76,22 @@ class OfSpace:
                 break
         return list(sampled.values())
 
-    def pool(self, rng: np.random.Generator) -> list[Any]:
+    def pool(self, rng: np.random.Generator, twins: bool = False) -> list[Any]:
         """All architectures of a space that lists them; or up to `POOL` random draws."""
+        name = (lambda architecture: architecture) if twins else self.canonical
         if hasattr(self.space, "all_architectures"):
-            return list(dict.fromkeys(map(self.canonical, self.space.all_architectures())))
+            return list(dict.fromkeys(map(name, self.space.all_architectures())))
         drawn: dict[str, Any] = {}
         for _ in range(PATIENCE * POOL):
-            architecture = self.canonical(self.draw(rng))
+            architecture = name(self.draw(rng))
             drawn.setdefault(self.to_id(architecture), architecture)
             if len(drawn) == POOL:
                 break
         return list(drawn.values())
 
     def encode(self, candidate: Any) -> Sequence[int]:
-        """Its encoding in the space."""
-        return self.space.encode(candidate)
+        """The encoding of its network in the space."""
+        return self.space.encode(self.canonical(candidate))
 
     def from_id(self, architecture_id: str) -> Any:
         """The one of the pool that is the same network."""
@@ -133,13 +134,13 @@ class OfTable:
         found: list[int] = rng.permutation(self._nearest(candidate, rng)).tolist()
         return found
 
-    def pool(self, rng: np.random.Generator) -> list[int]:
-        """The first row of each network."""
-        return list(self.first.values())
+    def pool(self, rng: np.random.Generator, twins: bool = False) -> list[int]:
+        """The first row of each network, or all rows."""
+        return list(range(len(self.ids))) if twins else list(self.first.values())
 
     def encode(self, candidate: int) -> Sequence[int]:
-        """The encoding of a row."""
-        found: list[int] = self.encodings[candidate].tolist()
+        """The encoding of the first row of its network."""
+        found: list[int] = self.encodings[self.first[self.networks[candidate]]].tolist()
         return found
 
     def to_id(self, candidate: int) -> str:

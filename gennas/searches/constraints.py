@@ -132,6 +132,6 @@ class Feasible:
         """Those of the neighbours, in random order."""
         return self._among(self.candidates.neighbours(candidate, rng))
 
-    def pool(self, rng: np.random.Generator) -> list[Any]:
+    def pool(self, rng: np.random.Generator, twins: bool = False) -> list[Any]:
         """Those of the pool, the costs of all of which are measured."""
-        return self._among(self.candidates.pool(rng))
+        return self._among(self.candidates.pool(rng, twins))

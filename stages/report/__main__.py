@@ -24,6 +24,7 @@ from gennas.files.documents import read_json
 from gennas.regression.genes import load_task
 from gennas.seeds import derive_seed
 from stages.report import costs, encodings, figures, progress, tables
+from stages.report import fronts as of_fronts
 from stages.report.figures.style import Rows
 from stages.support import artifacts, scores
 from stages.support.command import run
@@ -48,6 +49,8 @@ class Found:
     measures: Rows
     points: Rows
     trajectory: Rows
+    fronts: Rows
+    front_members: Rows
     finals: Rows
     history: Rows
     tasks: dict[str, Any]
@@ -119,7 +122,8 @@ def render(**values: Any) -> str:
 def report(
     benchmark: Path, images: Path, architectures: Path, score_tables: list[Path], costs_table: Path,
     correlation: Path, proxy_correlation: Path, convergence: Path, trials: Path, best_task: Path, tasks: list[Path],
-    measures: Path, points: Path, trajectory: Path, finals: Path, best: Path, history: Path, retrained: Path,
+    measures: Path, points: Path, trajectory: Path, fronts: Path, front_members: Path, finals: Path, best: Path,
+    history: Path, retrained: Path,
     html: Path, pictures: list[Path], space: str, section: dict[str, Any], protocols: dict[str, Any], seed: int,
 ) -> None:  # fmt: skip
     """Draw the figures, `pictures` by their names, and the page; `section` is the space's of params.yaml."""
@@ -137,6 +141,8 @@ def report(
         read_rows(measures, artifacts.MEASURES),
         read_rows(points, artifacts.POINTS),
         steps,
+        read_rows(fronts, artifacts.FRONTS),
+        read_rows(front_members, artifacts.FRONT_MEMBERS),
         read_rows(finals, artifacts.FINALS),
         read_rows(history, artifacts.HISTORY),
         every_task,
@@ -149,7 +155,8 @@ def report(
     answer = read_json(best, schema=artifacts.BEST)
     read = [
         benchmark, images, architectures, *score_tables, costs_table, correlation, proxy_correlation, convergence,
-        trials, measures, points, trajectory, finals, history, best_task, best, retrained, *tasks,
+        trials, measures, points, trajectory, fronts, front_members, finals, history, best_task, best, retrained,
+        *tasks,
     ]  # fmt: skip
     page = render(
         **page_values(found, headline, section, protocols),
@@ -188,6 +195,7 @@ def page_values(found: Found, headline: Rows, section: dict[str, Any], protocols
         "timed": found.timed.to_pylist()[0] | made_with(found.timed, "processor", "torch", "device"),
         "panels": figures.PANELS,
         "encodings": encodings.sections(found.measures, found.points, target),
+        "fronts": of_fronts.sections(found.fronts, found.front_members),
         "searches": tables.searches(found.trajectory, section),
         "progress": progress.table(progress.of_searches(found.trajectory, found.truths)),
         "finals": section["finals"],

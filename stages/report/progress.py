@@ -13,7 +13,7 @@ from scipy.stats import t
 
 from stages.report.figures.style import Rows
 from stages.support import artifacts
-from stages.support.ground_truth import GroundTruth
+from stages.support.ground_truth import GroundTruth, reported_by
 from stages.support.inputs import read_ground_truth
 
 #: After how many evaluations the tables say the regret.
@@ -47,11 +47,6 @@ def until(runs: Sequence[Rows], rank: int) -> float:
     """Median evaluations until an answer is of that rank or better."""
     first = [next((row["evaluation"] for row in run if row["best_rank"] <= rank), math.inf) for run in runs]
     return float(np.median(first))
-
-
-def reported_by(target: str) -> str:
-    """The column of the test set beside that of a validation set: choose by the one, report the other."""
-    return target.replace("_validation_", "_test_")
 
 
 def of_search(name: str, runs: Sequence[Rows], truths: Mapping[str, GroundTruth]) -> Progress:

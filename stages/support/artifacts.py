@@ -139,6 +139,31 @@ TRAJECTORY = _schema(
     best_rank=(pa.int32(), "its true rank in the benchmark, from 1"),
     regret=(pa.float64(), "how far that is from the benchmark's best value, in its unit"),
 )
+_PROBLEM: dict[str, tuple[pa.DataType, str]] = {
+    "quality": (pa.string(), "column of the benchmark that judges: the better, the higher is the front"),
+    "cost": (pa.string(), "column of the benchmark, or `cost.<name>` of gennas/costs; less is better"),
+}
+FRONTS = _schema(
+    "fronts of searches for two objectives",
+    search=_STEP["search"],
+    seed=_SEED,
+    evaluation=_STEP["evaluation"],
+    **_PROBLEM,
+    hypervolume=(pa.float64(), "share of the true front's, from the point of the medians of all architectures"),
+    igd_plus=(pa.float64(), "mean distance of the true front to what was found, in shares of its range"),
+    found=(pa.float64(), "share of the true front's points that were found"),
+)
+FRONT_MEMBERS = _schema(
+    "members of fronts",
+    search=(pa.string(), "name of the search in params.yaml; `the truth` for the true front"),
+    seed=_SEED,
+    **_PROBLEM,
+    architecture=_ARCHITECTURE,
+    value=(pa.float64(), "its true quality"),
+    value_unit=(pa.string(), "the unit of that"),
+    spent=(pa.float64(), "its cost"),
+    spent_unit=(pa.string(), "the unit of that"),
+)
 FINALS = _schema(
     "finals",
     search=(pa.string(), "name of the search whose finalist it is"),

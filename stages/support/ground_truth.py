@@ -31,6 +31,11 @@ class GroundTruth:
         return self.values[architecture], rank, self.sorted[-1] - quality
 
 
+def reported_by(target: str) -> str:
+    """The column of the test set beside that of a validation set: choose by the one, report the other."""
+    return target.replace("_validation_", "_test_")
+
+
 def answer(architecture: str, score: float, truth: GroundTruth) -> dict[str, Any]:
     """An architecture that was found, its score, and how good it is; what is not finite is null."""
     value, rank, regret = truth.of(architecture)

@@ -16,24 +16,32 @@ from typing import Any
 
 import numpy as np
 
-from gennas import catalogue
+from gennas import catalogue, spaces
 from gennas.aggregates import Labels
+from gennas.costs import Costs
 from gennas.errors import InputError
 from gennas.scoring import Score
 from gennas.searches.base import Scores
 from gennas.searches.halving import Halving
 from gennas.stats import rank_among
 from stages.support import scores as tables
-from stages.support.inputs import read_images, read_quality
+from stages.support.ground_truth import GroundTruth
+from stages.support.inputs import read_ground_truth, read_images, read_quality
 from stages.support.workers import Scorer, Workers, make_scorer
 
 
 class Objective:
-    """Scores architectures, each once; one that asks the benchmark counts its queries, one per architecture."""
+    """Scores architectures, each once; one that asks the benchmark counts its queries, one per architecture.
 
-    def __init__(self, score: Callable[[Sequence[str]], Iterable[Score]], queries: bool = False) -> None:
+    A cost is known of every architecture, and no query.
+    """
+
+    def __init__(
+        self, score: Callable[[Sequence[str]], Iterable[Score]], queries: bool = False, is_cost: bool = False
+    ) -> None:
         self._score = score
         self._counts = queries
+        self.is_cost = is_cost
         self.known: dict[str, Score] = {}
 
     def __call__(self, architectures: Sequence[str]) -> list[float]:
@@ -60,8 +68,9 @@ def by_proxy(workers: Workers, scorer: Scorer, halving: Halving | None = None) -
     return Objective(score)
 
 
-def by_benchmark(quality: Mapping[str, float]) -> Objective:
-    """The ground truth, higher being better."""
+def by_benchmark(truth: GroundTruth) -> Objective:
+    """A column of the benchmark, higher being better."""
+    quality = truth.quality
 
     def score(architectures: Sequence[str]) -> Iterable[Score]:
         for architecture in architectures:
@@ -72,7 +81,17 @@ def by_benchmark(quality: Mapping[str, float]) -> Objective:
                 )
             yield Score(quality[architecture])
 
-    return Objective(score, queries=True)
+    is_cost = truth.target.is_cost
+    return Objective(score, queries=not is_cost, is_cost=is_cost)
+
+
+def by_cost(costs: Costs) -> Objective:
+    """A cost that is computed, less being better."""
+
+    def score(architectures: Sequence[str]) -> Iterable[Score]:
+        yield from (Score(-value) for value in costs(architectures)[:, 0].tolist())
+
+    return Objective(score, is_cost=True)
 
 
 @dataclass(frozen=True)
@@ -131,6 +150,11 @@ class Objectives:
         """A number per objective for each architecture."""
         return list(zip(*(objective(architectures) for objective in self.each), strict=True))
 
+    @property
+    def costs(self) -> dict[int, Objective]:
+        """Those that are costs, by their position."""
+        return {position: one for position, one in enumerate(self.each) if one.is_cost}
+
     def queries(self, architecture: str) -> int:
         """Queries of the benchmark, of all objectives together, once an architecture has been scored."""
         return sum(objective.queries(architecture) for objective in self.each)
@@ -169,7 +193,9 @@ class Sources:
     ) -> Objective:
         """The objective of a specification of `stages.support.scorers`."""
         if "benchmark" in given:
-            return by_benchmark(read_quality(self.benchmark[0], given["benchmark"]))
+            return by_benchmark(read_ground_truth(self.benchmark[0], given["benchmark"]))
+        if "cost" in given:
+            return by_cost(Costs(spaces.load(self.space), [given["cost"]]))
         if "proxy" in given:
             return by_proxy(workers, self.scorer(given["proxy"], repetition), halving)
         members = given["members"]
@@ -186,7 +212,7 @@ class Sources:
 def open_workers(count: int, given: Sequence[Mapping[str, Any]]) -> Iterator[Workers]:
     """Workers, which are started only if there is an objective that computes something."""
     workers = Workers(count)
-    if all("benchmark" in one for one in given):
+    if all("benchmark" in one or "cost" in one for one in given):
         yield workers
     else:
         with workers:

@@ -53,7 +53,7 @@ def optional(room: str, kind: str) -> set[str]:
     found = set(declared.get("optional", []))
     if "protocol" not in declared.get("options", {}):
         found.add("protocol")
-    return found | {"constraints", "halving"}
+    return found | {"constraints", "halving", "target"}
 
 
 def section_schema(room: str, kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What `by` names in params.yaml, a proxy, an aggregate or the benchmark, as a specification that a job is given.
+"""What `by` names in params.yaml, a proxy, an aggregate, the benchmark or a cost, as a specification for a job.
 
 `stages.support.objectives` makes objectives of these. Imports nothing heavy: the Snakefile reads this at every start.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from gennas import catalogue
 
 Section = Mapping[str, Any]
-BENCHMARK = "benchmark"
+BENCHMARK, COST = "benchmark", "cost"
 
 
 def job_parameters(section: Section, name: str, protocols: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,17 +42,23 @@ def column(section: Section, name: str) -> str | None:
     return (other or str(section["target"])) if first == BENCHMARK else None
 
 
-def judge(section: Section, by: str | Sequence[str]) -> str:
-    """The column of the benchmark that judges a search's answers: what it asks for first, or the target."""
-    first = next(iter(names(by)), BENCHMARK)
-    return column(section, first) or str(section["target"])
+def cost(name: str) -> str | None:
+    """The cost that a name `cost.<name>` stands for."""
+    first, _, other = name.partition(".")
+    return other if first == COST else None
+
+
+def judge(section: Section, search: Section) -> str:
+    """The column of the benchmark that judges a search's answers: its own, what it asks for first, or the target."""
+    first = next(iter(names(search.get("by", []))), BENCHMARK)
+    return str(search.get("target") or column(section, first) or section["target"])
 
 
 def proxies(section: Section, by: str | Sequence[str]) -> list[str]:
     """The proxies that take part in scoring: those named, and the members of aggregates that are."""
     found: dict[str, None] = {}
     for name in names(by):
-        if column(section, name) is None:
+        if column(section, name) is None and cost(name) is None:
             found |= dict.fromkeys(section["aggregate"][name]["members"] if name in section["aggregate"] else [name])
     return list(found)
 
@@ -94,6 +100,8 @@ def specifications(
     for name in names(by):
         if asked := column(section, name):
             yield {"benchmark": asked}
+        elif measured := cost(name):
+            yield {"cost": measured}
         elif aggregate := section["aggregate"].get(name):
             members = {member: given(member) for member in aggregate["members"]}
             yield {"aggregate": aggregate["kind"], "labels": learns_labels(aggregate), "members": members}

@@ -52,7 +52,10 @@ def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
     """Names in `by` that are of no proxy, aggregate or benchmark; a protocol that none of them would take."""
     known = [*section["train_proxy"]["proxies"], *section["aggregate"], scorers.BENCHMARK]
     for name in scorers.names(scored.get("by", [])):
-        if name not in known and scorers.column(section, name) is None:
+        if (cost := scorers.cost(name)) is not None:
+            if cost not in catalogue.names("costs"):
+                yield f"{key}.by: {cost!r} is no cost (known: {', '.join(catalogue.names('costs'))})"
+        elif name not in known and scorers.column(section, name) is None:
             yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
     if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):
         yield f"{key}.protocol: nothing that `by` names takes another protocol; remove it"

@@ -3,7 +3,8 @@
 Reads:  what its searches read, each only what its options ask for: images.parquet, the proxies' and
         searches' tasks, benchmark.parquet, scores.parquet, aggregates.parquet, the labelled architectures' scores and
         encode/vectors.parquet; benchmark.parquet to judge the answers
-Writes: searches/<search>/seed-<k>.parquet, then search/trajectory.parquet, plots/regret.csv
+Writes: searches/<search>/seed-<k>.parquet, then search/trajectory.parquet, plots/regret.csv, and of searches for two
+        objectives search/fronts.parquet, search/front_members.parquet
 Steps:  one job per run of a search, so that another search or seed computes nothing else again; those that train a
         supernet go on from a checkpoint when they were killed
 
@@ -80,6 +81,8 @@ rule search_architecture:
     output:
         trajectory="results/{space}/search/trajectory.parquet",
         regret="results/{space}/plots/regret.csv",
+        fronts_table="results/{space}/search/fronts.parquet",
+        members="results/{space}/search/front_members.parquet",
     log:
         "logs/{space}/search_architecture.log",
     benchmark:
@@ -93,8 +96,8 @@ rule search_architecture:
         runtime=10,
         gpu=0,
     params:
-        files=files("units", "benchmark", "trajectory", "regret"),
-        values=values(judges=judges),
+        files=files("units", "benchmark", "trajectory", "regret", "fronts_table", "members"),
+        values=values(space=wildcard("space"), judges=judges, asked=asked),
         section=values(
             search_architecture=of("search_architecture"),
             target=of("target"),
