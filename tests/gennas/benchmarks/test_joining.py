@@ -118,10 +118,34 @@ def test_the_benchmark_of_several_sources_is_one_table_with_every_declaration(re
         artifacts.target(table, "spread", path)
 
 
-def test_two_sources_with_one_target_are_refused(read):
-    parts = read(first=({"x": ACCURACY}, [Trained(A, {"x": 80})]), second=({"x": ACCURACY}, [Trained(A, {"x": 81})]))
-    with pytest.raises(InputError, match="the sources first and second both have the target x; take one"):
+def test_two_sources_that_agree_may_have_a_target_of_one_name(read):
+    """Values that are rounded in other ways agree; the first one's is kept."""
+    joined = benchmarks.join(
+        read(
+            first=({"x": ACCURACY}, [Trained(A, {"x": 80, "spread": 1}), Trained(B, {"x": 70})]),
+            second=({"x": ACCURACY}, [Trained(C, {"x": 60}), Trained(B, {}), Trained(A, {"x": 80 + 1e-9})]),
+        )
+    )
+    assert joined.values("x").tolist() == [80, 70, 60] and joined.columns == ["x", "spread"]
+
+
+@pytest.mark.parametrize(
+    ("target", "of_b", "of_c", "complaint"),
+    [
+        (ACCURACY, {"x": 81.5}, {"x": 1}, f"disagree on x of {to_id(B)}: 81 and 81.5; take one"),
+        (ACCURACY, {"x": 81, "spread": 2}, {"x": 82}, f"disagree on spread of {to_id(B)}: 1 and 2; take one"),
+        (LATENCY, {"x": 81}, {"x": 82}, "declare x differently; take one"),
+    ],
+)
+def test_two_sources_that_disagree_are_one_line_that_names_them_and_the_first_cell(read, target, of_b, of_c, complaint):
+    parts = read(
+        first=({"x": ACCURACY}, [Trained(A, {"x": 80}), Trained(B, {"x": 81, "spread": 1}), Trained(C, {"x": 82})]),
+        other=({"y": ACCURACY}, [Trained(B, {"y": 81})]),
+        second=({"x": target}, [Trained(C, of_c), Trained(B, of_b), Trained(A, {"x": 80})]),
+    )
+    with pytest.raises(InputError) as error:
         benchmarks.join(parts)
+    assert str(error.value) == f"the sources first and second {complaint}"
 
 
 @pytest.mark.parametrize(
