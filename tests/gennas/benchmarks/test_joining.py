@@ -15,7 +15,7 @@ import pytest
 from conftest import PROJECT
 
 from gennas import benchmarks, spaces
-from gennas.benchmarks import Trained
+from gennas.benchmarks import Trained, hw_nas_bench
 from gennas.errors import InputError
 from gennas.files.fetch import PackageFile
 from gennas.spaces.nasbench201 import all_architectures, to_id
@@ -265,3 +265,13 @@ def test_the_name_of_a_column_decides_nothing():
     table = pa.Table.from_pylist([], schema=artifacts.BENCHMARK)
     table = table.append_column(artifacts.target_field("x_percent", LATENCY), pa.array([], pa.float64()))
     assert artifacts.target(table, "x_percent").sign == -1
+
+
+def test_of_many_targets_the_closest_to_an_unknown_one_are_named():
+    """Such as a device that there is not."""
+    fields = [artifacts.target_field(name, target) for name, target in hw_nas_bench.TARGETS.items()]
+    table = pa.schema([*artifacts.BENCHMARK, *fields]).empty_table()
+    with pytest.raises(InputError) as error:
+        artifacts.target(table, "cifar10_toaster_latency_ms")
+    _, closest = str(error.value).split("the closest of its 27 are ")
+    assert len(closest.split(", ")) == 5 and "cifar10_raspi4_latency_ms" in closest
