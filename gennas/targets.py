@@ -18,8 +18,8 @@ T = TypeVar("T", float, "np.ndarray")
 class Target:
     """What the values of a column are."""
 
-    quantity: str  # for people
-    unit: str  # likewise
+    quantity: str  # for people; that of a cost is one of `COSTS`
+    unit: str  # for people
     higher_is_better: bool
     low: float  # the least and the greatest value that there can be; infinite where there is no bound
     high: float
@@ -28,6 +28,11 @@ class Target:
     def sign(self) -> int:
         """1 if more is better, else -1."""
         return 1 if self.higher_is_better else -1
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it is a cost: known of every architecture before it is evaluated, so it is no label."""
+        return self.quantity in COSTS
 
     def quality(self, values: T) -> T:
         """The values with the sign that makes higher better: what scores are compared with."""
@@ -68,3 +73,5 @@ ENERGY_MJ = Target("energy", "mJ", higher_is_better=False, low=0.0, high=math.in
 ENERGY_UJ = Target("energy", "µJ", higher_is_better=False, low=0.0, high=math.inf)
 #: Of parameters, operations or bytes.
 COUNT = Target("count", "", higher_is_better=False, low=0.0, high=math.inf)
+#: Quantities that are costs, see `Target.is_cost`.
+COSTS = {target.quantity for target in (LATENCY, ENERGY_MJ, ENERGY_UJ, COUNT)}

@@ -14,6 +14,8 @@ An underscore and a hyphen in a source's name are the same.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gennas.files.fetch import File, PackageFile
+
+
+#: How far apart values that two sources state of one thing may be, relatively: they are rounded in other ways.
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -151,28 +157,51 @@ def _check(benchmark: Benchmark, files: str) -> None:
 
 
 def join(parts: Sequence[Benchmark]) -> Benchmark:
-    """Every architecture that a part has, with the targets of all; no two parts may have a target of one name."""
+    """Every architecture that a part has, with the targets of all.
+
+    Raises InputError when two parts have a target of one name, and declare it differently or disagree on a value.
+    """
+    for first, second in itertools.combinations(parts, 2):
+        _check_agreement(first, second)
     targets: dict[str, Target] = {}
+    uncertainties: dict[str, str] = {}
     trained: dict[str, Trained] = {}
     for part in parts:
-        if shared := targets.keys() & part.targets.keys():
-            first = next(one for one in parts if shared & one.targets.keys())
-            raise InputError(
-                f"the sources {first.sources[0]} and {part.sources[0]} both have the target {min(shared)}; take one"
-            )
         targets |= part.targets
+        uncertainties |= part.uncertainties
         for architecture_id, network in part.trained.items():
             known = trained.get(architecture_id)
             trained[architecture_id] = _merge(known, network) if known else network
-    uncertainties = {name: target for part in parts for name, target in part.uncertainties.items()}
     return Benchmark(parts[0].space, tuple(part.sources[0] for part in parts), targets, uncertainties, trained)
 
 
+def _check_agreement(first: Benchmark, second: Benchmark) -> None:
+    """Raise an InputError unless the columns that both have are declared alike, and have the same values."""
+    sources = f"the sources {first.sources[0]} and {second.sources[0]}"
+    declared, others = ({**part.targets, **part.uncertainties} for part in (first, second))
+    for column in (name for name in declared if name in others):
+        if declared[column] != others[column]:
+            raise InputError(f"{sources} declare {column} differently; take one")
+        if difference := _first_difference(first, second, column):
+            architecture_id, value, other = difference
+            raise InputError(f"{sources} disagree on {column} of {architecture_id}: {value} and {other}; take one")
+
+
+def _first_difference(first: Benchmark, second: Benchmark, column: str) -> tuple[str, float, float] | None:
+    """The first architecture of which two sources state different values, and these."""
+    for architecture_id, network in first.trained.items():
+        if known := second.trained.get(architecture_id):
+            value, other = network.targets.get(column), known.targets.get(column)
+            if value is not None and other is not None and not math.isclose(value, other, rel_tol=TOLERANCE):
+                return architecture_id, value, other
+    return None
+
+
 def _merge(first: Trained, second: Trained) -> Trained:
-    """What two sources say of an architecture: the first one's status, and parameters if it states them."""
+    """What two sources say of an architecture; where both say something, the first one's."""
     return replace(
         first,
-        targets={**first.targets, **second.targets},
+        targets={**second.targets, **first.targets},
         parameters=second.parameters if first.parameters is None else first.parameters,
         labelled=first.labelled or second.labelled,
     )

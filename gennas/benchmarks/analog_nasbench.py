@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from gennas.benchmarks import Trained
-from gennas.benchmarks._nasbench201 import complete
+from gennas.benchmarks._nasbench201 import complete, from_encoding
 from gennas.files import pickles
 from gennas.files.fetch import PackageFile
 from gennas.files.values import percentage
-from gennas.spaces.nasbench201.cell import EDGES, Architecture, all_architectures
+from gennas.spaces.nasbench201.cell import Architecture, all_architectures
 from gennas.targets import ACCURACY
 
 DECLARATION = {"spaces": ["nasbench201"]}
@@ -42,24 +42,12 @@ TARGETS = {
 }
 UNCERTAINTIES = {f"{drift}_uncertainty_percent": f"{drift}_percent" for drift in _DRIFTS}
 
-# It numbers operations and orders edges differently from NAS-Bench-201.
-_OPERATIONS = (1, 0, 3, 2, 4)  # its 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool
-_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
-
 
 class _Record(metaclass=pickles.Sealed):
     """Stands in for the classes of analog-nasbench's pickle: attributes and nothing else."""
 
     value: float  # of a drift measurement
     uncertainty: float
-
-
-def from_encoding(encoding: tuple[int, ...]) -> Architecture:
-    """The architecture of an analog-nasbench tuple."""
-    if not all(type(op) is int and 0 <= op < len(_OPERATIONS) for op in encoding):
-        raise ValueError(f"{encoding!r} is not a cell")
-    by_edge = {edge: _OPERATIONS[op] for edge, op in zip(_EDGES, encoding, strict=True)}
-    return tuple(by_edge[edge] for edge in EDGES)
 
 
 def _read_records(path: Path) -> dict[Architecture, dict[str, float]]:

@@ -9,12 +9,12 @@ Huang et al., "NASGraph", 2024, who released the tables.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from gennas.benchmarks import Trained
-from gennas.benchmarks._nasbench201 import complete
+from gennas.benchmarks._nasbench201 import complete, read_csv
 from gennas.files.fetch import File
 from gennas.files.values import percentage
 from gennas.spaces.nasbench201.cell import Architecture, all_architectures, from_id
@@ -49,21 +49,14 @@ ROLES = ("validation", "test")
 TARGETS = {f"{data}_{role}_accuracy_percent": ACCURACY for data in DATA_SETS for role in ROLES}
 
 
-def _read_table(path: Path) -> dict[Architecture, list[float]]:
-    """Accuracies per cell, one for each role."""
-    table: dict[Architecture, list[float]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            cell = from_id(row["arch str"])
-            if cell in table:
-                raise ValueError(f"{row['arch str']} is listed twice")
-            table[cell] = [percentage(float(row[f"{role} accuracy"])) for role in ROLES]
-    return table
+def _read_row(row: Mapping[str, str]) -> tuple[Architecture, list[float]]:
+    """A cell and its accuracies, one for each role."""
+    return from_id(row["arch str"]), [percentage(float(row[f"{role} accuracy"])) for role in ROLES]
 
 
 def read(space: str, paths: list[Path]) -> list[Trained]:
     """Every cell, in lexicographic order of the operation indices."""
-    tables = [complete(path, _read_table) for path in paths]
+    tables = [complete(path, partial(read_csv, read_row=_read_row)) for path in paths]
     return [
         Trained(cell, dict(zip(TARGETS, (value for table in tables for value in table[cell]), strict=True)))
         for cell in all_architectures()

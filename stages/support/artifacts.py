@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,8 @@ RETRAINED = _document(dataset=_TEXT, metric={"enum": ["perplexity", "accuracy_pe
     "else": _document(found=_ACCURACY, random=_ACCURACY),
 }
 
+#: Targets that a message lists; of more, it names the closest.
+LISTED_TARGETS = 20
 #: Rows per row group. A reader who wants one proxy, or a run of positions, skips the groups without it.
 ROW_GROUP = 2048
 
@@ -342,8 +345,15 @@ def target(benchmark: pa.Table, name: str, path: Path = Path("benchmark.parquet"
     """The declaration of a target; an InputError unless the benchmark has it."""
     known = targets(benchmark)
     if name not in known:
-        raise InputError(f"{path}: no target {name!r}; its sources have {', '.join(known)}")
+        raise InputError(f"{path}: no target {name!r}; {_instead(name, list(known))}")
     return known[name]
+
+
+def _instead(name: str, known: list[str]) -> str:
+    """What to name instead: any of a few targets, or the closest of many."""
+    if len(known) <= LISTED_TARGETS:
+        return f"its sources have {', '.join(known)}"
+    return f"the closest of its {len(known)} are {', '.join(get_close_matches(name, known, n=5, cutoff=0))}"
 
 
 def target_field(name: str, declaration: Target) -> pa.Field:

@@ -379,7 +379,7 @@ def test_load_benchmark(mirror, monkeypatch):
 
 
 def test_load_benchmark_without_a_source_names_them():
-    with pytest.raises(InputError, match="name at least one of analog_nasbench, nasbench201"):
+    with pytest.raises(InputError, match="name at least one of analog_nasbench, hw_nas_bench, nasbench201"):
         gennas.load_benchmark("nasbench201")
 
 

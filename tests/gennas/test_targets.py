@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gennas.targets import ACCURACY, LATENCY, LOG_PERPLEXITY, Target
+from gennas.targets import ACCURACY, COUNT, ENERGY_MJ, ENERGY_UJ, LATENCY, LOG_PERPLEXITY, RELATIVE_ERROR, Target
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 targets = st.builds(
@@ -20,6 +20,17 @@ def test_quality_is_higher_where_the_target_is_better():
     assert (ACCURACY.sign, LOG_PERPLEXITY.sign) == (1, -1)
     assert ACCURACY.quality(90.0) == 90 and LATENCY.quality(2.5) == -2.5
     assert LOG_PERPLEXITY.quality(np.array([4.0, math.inf])).tolist() == [-4, -math.inf]
+
+
+@pytest.mark.parametrize(
+    ("target", "is_cost"),
+    [
+        (ACCURACY, False), (LOG_PERPLEXITY, False), (RELATIVE_ERROR, False),
+        (LATENCY, True), (ENERGY_MJ, True), (ENERGY_UJ, True), (COUNT, True),
+    ],
+)  # fmt: skip
+def test_costs_are_told_from_labels_also_when_read_again(target, is_cost):
+    assert target.is_cost is Target.from_mapping(json.loads(target.to_text())).is_cost is is_cost
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gennas import benchmarks, spaces
-from gennas.benchmarks import analog_nasbench, nasbench101
+from gennas.benchmarks import analog_nasbench, hw_nas_bench, nasbench101
 from gennas.data import images as datasets
 from gennas.data.texts import read_text
 from gennas.errors import LONGEST, InputError
@@ -282,6 +282,29 @@ def table_201(*rows: tuple[list[list[int]], Any]) -> bytes:
     return json.dumps(rows or [[[[0], [0, 0], [0, 0, 0]], 9.5], [[[1], [2, 3], [4, 0, 1]], 90]]).encode()
 
 
+def devices_201() -> bytes:
+    """A table of HW-NAS-Bench of two cells."""
+    columns = ["net", *(figure.rpartition("_")[0] for figure in hw_nas_bench.FIGURES)]
+    rows = [f'"({net})",' + ",".join("0.5" for _ in columns[1:]) for net in ("0, 0, 0, 0, 0, 0", "1, 2, 3, 4, 0, 1")]
+    return "\n".join([",".join(columns), *rows]).encode()
+
+
+def tasks_201() -> bytes:
+    """A table of HW-NAS-Bench-360 of two cells."""
+    rows = [
+        {
+            "arch_idx": index, "device": "pi5", "framework": runtime, "task": task,
+            "lat_ms_median": 1.5, "energy_mj": 2.5, "accuracy": 0.5,
+        }
+        for index in range(2)
+        for task in ("cifar100", "ninapro", "darcy")
+        for runtime in ("litert", "onnx", "torchmobile")
+    ]  # fmt: skip
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), content, compression="none", use_dictionary=False)
+    return content.getvalue()
+
+
 def table_101() -> bytes:
     matrix = [[0, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]]
     return json.dumps([[[matrix, ["input", "conv3x3-bn-relu", "maxpool3x3", "output"]], 0.925]]).encode()
@@ -354,6 +377,11 @@ TARGETS: dict[str, Target] = {
     "nasbench201-analog": Target(
         partial(benchmark, "nasbench201", "analog-nasbench"), (analog_pickle(),), PICKLE_WORDS
     ),
+    "nasbench201-devices": Target(
+        lambda data: benchmark("nasbench201", "hw-nas-bench", data, (devices_201(), devices_201())),
+        (devices_201(),), ('"', ",", "\n", "-1", "-2", "nan", "inf", "(", ")", "9" * 30),
+    ),
+    "nasbench201-tasks": Target(partial(benchmark, "nasbench201", "nasbench360"), (tasks_201(),)),
     "nasbench101-table": Target(
         lambda data: benchmark("nasbench101", "gennas-nasbench101", data, (b"[]", b"[]")),
         (table_101(),), (*JSON_WORDS, *OPERATIONS),

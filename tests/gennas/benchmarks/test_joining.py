@@ -15,7 +15,7 @@ import pytest
 from conftest import PROJECT
 
 from gennas import benchmarks, spaces
-from gennas.benchmarks import Trained
+from gennas.benchmarks import Trained, hw_nas_bench
 from gennas.errors import InputError
 from gennas.files.fetch import PackageFile
 from gennas.spaces.nasbench201 import all_architectures, to_id
@@ -51,7 +51,7 @@ def test_hyphens_and_underscores_name_the_same_source():
 @pytest.mark.parametrize(
     ("sources", "complaint"),
     [
-        (["rumour"], r"no source 'rumour' of nasbench201; known: analog_nasbench, nasbench201, nasbench201_means"),
+        (["rumour"], r"no source 'rumour' of nasbench201; known: analog_nasbench, hw_nas_bench, nasbench201, "),
         (["nasbench101"], r"no source 'nasbench101' of nasbench201"),
         (["../nasbench201"], r"no source '\.\./nasbench201'"),
         (["_nasbench201"], r"no source '_nasbench201'"),
@@ -118,10 +118,34 @@ def test_the_benchmark_of_several_sources_is_one_table_with_every_declaration(re
         artifacts.target(table, "spread", path)
 
 
-def test_two_sources_with_one_target_are_refused(read):
-    parts = read(first=({"x": ACCURACY}, [Trained(A, {"x": 80})]), second=({"x": ACCURACY}, [Trained(A, {"x": 81})]))
-    with pytest.raises(InputError, match="the sources first and second both have the target x; take one"):
+def test_two_sources_that_agree_may_have_a_target_of_one_name(read):
+    """Values that are rounded in other ways agree; the first one's is kept."""
+    joined = benchmarks.join(
+        read(
+            first=({"x": ACCURACY}, [Trained(A, {"x": 80, "spread": 1}), Trained(B, {"x": 70})]),
+            second=({"x": ACCURACY}, [Trained(C, {"x": 60}), Trained(B, {}), Trained(A, {"x": 80 + 1e-9})]),
+        )
+    )
+    assert joined.values("x").tolist() == [80, 70, 60] and joined.columns == ["x", "spread"]
+
+
+@pytest.mark.parametrize(
+    ("target", "of_b", "of_c", "complaint"),
+    [
+        (ACCURACY, {"x": 81.5}, {"x": 1}, f"disagree on x of {to_id(B)}: 81 and 81.5; take one"),
+        (ACCURACY, {"x": 81, "spread": 2}, {"x": 82}, f"disagree on spread of {to_id(B)}: 1 and 2; take one"),
+        (LATENCY, {"x": 81}, {"x": 82}, "declare x differently; take one"),
+    ],
+)
+def test_two_sources_that_disagree_are_one_line_that_names_them_and_the_first_cell(read, target, of_b, of_c, complaint):
+    parts = read(
+        first=({"x": ACCURACY}, [Trained(A, {"x": 80}), Trained(B, {"x": 81, "spread": 1}), Trained(C, {"x": 82})]),
+        other=({"y": ACCURACY}, [Trained(B, {"y": 81})]),
+        second=({"x": target}, [Trained(C, of_c), Trained(B, of_b), Trained(A, {"x": 80})]),
+    )
+    with pytest.raises(InputError) as error:
         benchmarks.join(parts)
+    assert str(error.value) == f"the sources first and second {complaint}"
 
 
 @pytest.mark.parametrize(
@@ -241,3 +265,13 @@ def test_the_name_of_a_column_decides_nothing():
     table = pa.Table.from_pylist([], schema=artifacts.BENCHMARK)
     table = table.append_column(artifacts.target_field("x_percent", LATENCY), pa.array([], pa.float64()))
     assert artifacts.target(table, "x_percent").sign == -1
+
+
+def test_of_many_targets_the_closest_to_an_unknown_one_are_named():
+    """Such as a device that there is not."""
+    fields = [artifacts.target_field(name, target) for name, target in hw_nas_bench.TARGETS.items()]
+    table = pa.schema([*artifacts.BENCHMARK, *fields]).empty_table()
+    with pytest.raises(InputError) as error:
+        artifacts.target(table, "cifar10_toaster_latency_ms")
+    _, closest = str(error.value).split("the closest of its 27 are ")
+    assert len(closest.split(", ")) == 5 and "cifar10_raspi4_latency_ms" in closest
