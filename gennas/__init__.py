@@ -4,6 +4,7 @@
 
     gennas.score(model, "naswot")                    # a network of your own, any torch.nn.Module
     gennas.rank({"wide": wide, "deep": deep})        # several, best first
+    gennas.cost(model, "flops")                      # what it takes to run
 
 `names` lists the proxies, spaces, searches, aggregates, tasks and benchmarks that there are. Functions are imported
 when they are first used: `import gennas` alone loads no torch.
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gennas.adapt.run import ModelScore as ModelScore
+    from gennas.api import Cost as Cost
     from gennas.api import combine as combine
+    from gennas.api import cost as cost
     from gennas.api import load_benchmark as load_benchmark
     from gennas.api import load_space as load_space
     from gennas.api import names as names
@@ -28,13 +31,15 @@ if TYPE_CHECKING:
 
 #: Where each public name is defined.
 _HOMES = {
-    **dict.fromkeys(("combine", "load_benchmark", "load_space", "names", "rank", "score", "search"), "gennas.api"),
+    **dict.fromkeys(
+        ("Cost", "combine", "cost", "load_benchmark", "load_space", "names", "rank", "score", "search"), "gennas.api"
+    ),
     **dict.fromkeys(("PROTOCOLS", "Protocol"), "gennas.scoring"),
     "InputError": "gennas.errors",
     "ModelScore": "gennas.adapt.run",
 }
 __all__ = [
-    "PROTOCOLS", "InputError", "ModelScore", "Protocol", "combine", "load_benchmark", "load_space", "names", "rank",
+    "PROTOCOLS", "Cost", "InputError", "ModelScore", "Protocol", "combine", "cost", "load_benchmark", "load_space", "names", "rank",
     "score", "search",
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ the pipeline's stages do, and leave the global random state (Python's, numpy's, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -115,6 +115,35 @@ def rank(
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
     return sorted(found, key=lambda one: one[1].score, reverse=True)
+
+
+class Cost(NamedTuple):
+    """What a network takes to be stored or run."""
+
+    value: float
+    unit: str
+
+
+def cost(
+    model: nn.Module, kind: str, *, inputs: np.ndarray | torch.Tensor | None = None, **constants: float
+) -> dict[str, Cost]:
+    """What a network takes to be stored and run, for one input: a cost, or all those whose names begin with `kind`.
+
+    `kind` is one of `gennas.names("costs")`, or such as `imc`, in-memory computing: energy, latency and crossbars.
+    `inputs` are those of one pass, of which the first dimension is 1: by default an image (1, 3, 32, 32). `constants`
+    are of crossbars, see `gennas.costs.crossbars.Constants`. The model, its mode and buffers stay as they are.
+
+    >>> import torch
+    >>> import gennas
+    >>> model = torch.nn.Conv2d(3, 8, 3, padding=1)
+    >>> gennas.cost(model, "parameters")
+    {'parameters': Cost(value=224.0, unit='parameters')}
+    >>> {name: round(value, 2) for name, (value, _) in gennas.cost(model, "imc").items()}
+    {'imc_crossbars': 1.0, 'imc_energy': 0.52, 'imc_latency': 0.82}
+    """
+    from gennas.adapt.costs import measure
+
+    return {name: Cost(*found) for name, found in measure(model, kind, inputs, constants).items()}
 
 
 def combine(

@@ -32,6 +32,7 @@ from gennas.seeds import derive_seed, rng
 from stages.support import artifacts, fronts
 from stages.support import scores as tables
 from stages.support.command import run, track
+from stages.support.fronts import Known
 from stages.support.ground_truth import regret_csv
 from stages.support.inputs import read_ground_truth
 from stages.support.objectives import Objectives, Sources, open_workers
@@ -83,10 +84,12 @@ def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, An
     return Halving(search["halving"]["rungs"], window, search["halving"]["minimum"])
 
 
-def find_constraints(search: Mapping[str, Any], name: str, space: str, found: Candidates, seed: int) -> Constraints:
+def find_constraints(
+    search: Mapping[str, Any], name: str, space: str, found: Candidates, seed: int, crossbars: Mapping[str, Any]
+) -> Constraints:
     """The constraints of a search, the same for all searches and runs of a study that state them alike."""
     try:
-        return constraints.find(search.get("constraints", {}), spaces.load(space), found, seed)
+        return constraints.find(search.get("constraints", {}), spaces.load(space), found, seed, crossbars)
     except InputError as error:
         raise InputError(f"params.yaml: search_architecture.searches.{name}.{error}") from error
 
@@ -156,13 +159,13 @@ def unit(
     steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path], prior: list[Path],
     vectors: list[Path], checkpoint: Path,
     space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
-    protocol: dict[str, Any], target: str, seed: int, repetition: int, workers: int = 1,
+    protocol: dict[str, Any], target: str, crossbars: dict[str, Any], seed: int, repetition: int, workers: int = 1,
 ) -> None:  # fmt: skip
     """One run of one search: its steps."""
     asked = [given["benchmark"] for given in objectives if "benchmark" in given]
     found = find_candidates(candidates, space, benchmark, dict.fromkeys([target, *asked]))
-    bounds = find_constraints(search, name, space, found, seed)
-    sources = Sources(space, seed, target, benchmark, images, scores, labelled)
+    bounds = find_constraints(search, name, space, found, seed, crossbars)
+    sources = Sources(space, seed, target, benchmark, images, scores, labelled, crossbars)
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
         scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
@@ -179,7 +182,7 @@ def unit(
 
 def gather(
     units: list[Path], benchmark: Path, trajectory: Path, regret: Path, fronts_table: Path, members: Path,
-    space: str, judges: dict[str, str], asked: dict[str, list[str]],
+    space: str, judges: dict[str, str], asked: dict[str, list[str]], crossbars: dict[str, Any],
 ) -> None:  # fmt: skip
     """The steps of all runs, and how good each answer really is by the column that judges its search.
 
@@ -196,20 +199,20 @@ def gather(
     rows = [judged(row) for row in steps.to_pylist()]
     artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.made_with(steps))
     artifacts.write_text(regret_csv(rows), regret)
-    judged_fronts, found = judge_fronts(rows, space, benchmark, judges, asked)
+    judged_fronts, found = judge_fronts(rows, Known(space, benchmark, crossbars), judges, asked)
     artifacts.write_rows(judged_fronts, artifacts.FRONTS, fronts_table)
     artifacts.write_rows(found, artifacts.FRONT_MEMBERS, members)
 
 
 def judge_fronts(
-    rows: Sequence[Row], space: str, benchmark: Path, judges: Mapping[str, str], asked: Mapping[str, Sequence[str]]
+    rows: Sequence[Row], known: Known, judges: Mapping[str, str], asked: Mapping[str, Sequence[str]]
 ) -> tuple[list[Row], list[Row]]:
     """How good the fronts of searches for two objectives are, and their members, those of the true fronts first."""
     judged: list[Row] = []
     found: dict[tuple[str, str], list[Row]] = {}  # by problem
     for name, by in asked.items():
         steps = [row for row in rows if row["search"] == name]
-        for problem in fronts.find_problems(space, benchmark, judges[name], by):
+        for problem in known.problems(judges[name], by):
             judged += fronts.front_rows(problem, steps)
             own = found.setdefault((problem.quality, problem.spent.name), [])
             own += [] if own else problem.members(fronts.TRUTH, 0, problem.front)

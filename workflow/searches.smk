@@ -11,6 +11,11 @@ def by_search(wildcards):
     return search(wildcards).get("by", [])
 
 
+def crossbars(wildcards):
+    """The constants of the costs of in-memory computing, where they are not the library's."""
+    return PARAMS[wildcards.space]["search_architecture"].get("crossbars", {})
+
+
 def by_finals(wildcards):
     """What scores the finalists."""
     return PARAMS[wildcards.space]["finals"]["by"]
@@ -95,8 +100,9 @@ def searching_code(stage, by, kinds=lambda wildcards: []):
 
 
 def search_modules(wildcards):
-    """What a search imports by name: its kind, and the costs that constrain it."""
-    costs = sorted(search(wildcards).get("constraints", {}))
+    """What a search imports by name: its kind, and the costs that constrain it or that it scores by."""
+    objectives = filter(None, map(scorers.cost, scorers.names(by_search(wildcards))))
+    costs = sorted({*search(wildcards).get("constraints", {}), *objectives})
     return [f"gennas/searches/{search(wildcards)['kind']}", *(f"gennas/costs/{cost}" for cost in costs)]
 
 

@@ -71,9 +71,16 @@ def _bound(section: Mapping[str, float], side: str, drawn: np.ndarray) -> float:
     return float(section.get(side, -np.inf if side == "at_least" else np.inf))
 
 
-def find(section: Mapping[str, Mapping[str, float]], space: Space, candidates: Candidates, seed: int) -> Constraints:
+def find(
+    section: Mapping[str, Mapping[str, float]],
+    space: Space,
+    candidates: Candidates,
+    seed: int,
+    crossbars: Mapping[str, Any] | None = None,
+) -> Constraints:
     """The constraints of a section of params.yaml on the candidates, of which `SAMPLE` are drawn with the seed.
 
+    `crossbars` are the constants of those costs that take them (`gennas.costs.crossbars`).
     Raises InputError for a cost or bound that there is not, and if none of the sample meets the constraints.
     """
     if not section:
@@ -84,7 +91,7 @@ def find(section: Mapping[str, Mapping[str, float]], space: Space, candidates: C
             raise InputError(f"constraints.{name}: {min(unknown)!r} is no bound; give {', '.join(sorted(BOUNDS))}")
     rng = np.random.default_rng(derive_seed(seed, "constraints"))
     sample = [candidates.to_id(candidates.draw(rng)) for _ in range(SAMPLE)]
-    return Constraints(section, Costs(space, list(section)), sample)
+    return Constraints(section, Costs(space, list(section), crossbars), sample)
 
 
 def keep(candidates: Candidates, constraints: Constraints, declared: Mapping[str, Any]) -> Candidates:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from gennas import costs, spaces
 from gennas.stats import front, hypervolume, igd_plus
@@ -114,30 +115,40 @@ def answers(steps: Rows) -> Iterator[list[str]]:
         yield ids
 
 
-def find_problems(space: str, benchmark: Path, judge: str, by: Sequence[str]) -> list[Problem]:
-    """The problem of a search that is judged by a column; and another one of the test set, where there is one.
+@dataclass(frozen=True)
+class Known:
+    """What is known of all architectures of the benchmark; `crossbars` are the constants of some costs."""
 
-    None, unless exactly one of the objectives that it scores `by` is a cost.
-    """
-    known = artifacts.targets(artifacts.read_parquet(benchmark, artifacts.BENCHMARK))
-    columns = {f"{scorers.BENCHMARK}.{name}" for name, target in known.items() if target.is_cost}
-    found = [name for name in by if name in columns or scorers.cost(name)]
-    if len(by) != 2 or len(found) != 1:
-        return []
-    spent = read_costs(space, benchmark, found[0])
-    qualities = [name for name in dict.fromkeys([judge, reported_by(judge)]) if name in known]
-    return [Problem(name, read_ground_truth(benchmark, name), spent) for name in qualities]
+    space: str
+    benchmark: Path
+    crossbars: Mapping[str, Any]
 
+    @cached_property
+    def table(self) -> pa.Table:
+        """The benchmark."""
+        return artifacts.read_parquet(self.benchmark, artifacts.BENCHMARK)
 
-@cache
-def read_costs(space: str, benchmark: Path, name: str) -> Spent:
-    """A cost of all architectures of the benchmark, by the name that params.yaml gives it."""
-    if measure := scorers.cost(name):
-        ids = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)["architecture"].to_pylist()
-        values = costs.Costs(spaces.load(space), [measure])(ids)[:, 0]
-        return Spent(name, costs.unit(measure), dict(zip(ids, values.tolist(), strict=True)))
-    truth = read_ground_truth(benchmark, name.removeprefix(f"{scorers.BENCHMARK}."))
-    return Spent(name, truth.target.unit, truth.values)
+    def problems(self, judge: str, by: Sequence[str]) -> list[Problem]:
+        """The problem of a search that is judged by a column; and another one of the test set, where there is one.
+
+        None, unless exactly one of the two objectives that it scores `by` is a cost.
+        """
+        targets = artifacts.targets(self.table)
+        columns = {f"{scorers.BENCHMARK}.{name}" for name, target in targets.items() if target.is_cost}
+        costly = [name for name in by if name in columns or scorers.cost(name)]
+        if len(by) != 2 or len(costly) != 1:
+            return []
+        qualities = [name for name in dict.fromkeys([judge, reported_by(judge)]) if name in targets]
+        return [Problem(name, read_ground_truth(self.benchmark, name), self.spent(costly[0])) for name in qualities]
+
+    def spent(self, name: str) -> Spent:
+        """A cost, by the name that params.yaml gives it."""
+        if measure := scorers.cost(name):
+            ids = self.table["architecture"].to_pylist()
+            values = costs.Costs(spaces.load(self.space), [measure], self.crossbars)(ids)[:, 0]
+            return Spent(name, costs.unit(measure), dict(zip(ids, values.tolist(), strict=True)))
+        truth = read_ground_truth(self.benchmark, name.removeprefix(f"{scorers.BENCHMARK}."))
+        return Spent(name, truth.target.unit, truth.values)
 
 
 def front_rows(problem: Problem, steps: Rows) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,7 @@ class Sources:
     images: Sequence[Path]
     sample: Sequence[Path]  # scores of the evaluated sample
     labelled: Sequence[Path]  # scores of the labelled architectures
+    crossbars: Mapping[str, Any] = field(default_factory=dict)  # constants of some costs
 
     @cached_property
     def quality(self) -> Mapping[str, float]:
@@ -195,7 +196,7 @@ class Sources:
         if "benchmark" in given:
             return by_benchmark(read_ground_truth(self.benchmark[0], given["benchmark"]))
         if "cost" in given:
-            return by_cost(Costs(spaces.load(self.space), [given["cost"]]))
+            return by_cost(Costs(spaces.load(self.space), [given["cost"]], self.crossbars))
         if "proxy" in given:
             return by_proxy(workers, self.scorer(given["proxy"], repetition), halving)
         members = given["members"]

@@ -29,6 +29,7 @@ class Space(Protocol):
     - `canonical(architecture)`: of all architectures that are the same network, one; those of a space without it are
       all different;
     - `layers(architecture)`: equal for architectures whose networks have the same layers, hence the same costs;
+    - `alive(architecture)`: likewise of the layers between input and output, and of the longest chain of them;
     - growth: `LEVELS` steps from an architecture `ROOT` to complete ones, `expansions(prefix, level)` being those that
       an architecture of `level` steps may grow into, each once; some into none. All are members of the space.
     - `population()`: every architecture, of a space that can be listed but is too large to look at each;

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gennas.spaces.nasbench201.canonical_form import alive as alive
 from gennas.spaces.nasbench201.canonical_form import canonical as canonical
 from gennas.spaces.nasbench201.cell import LABELS as LABELS
 from gennas.spaces.nasbench201.cell import VERTICES as VERTICES

@@ -16,6 +16,7 @@ from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS, Architecture, all_
 Wires = tuple[tuple[int, int, int], ...]
 INPUT, OUTPUT = 0, 3
 SKIP = OPERATIONS.index("skip_connect")
+CONVOLUTIONS = tuple(map(OPERATIONS.index, ("nor_conv_1x1", "nor_conv_3x3")))
 
 
 def canonical(architecture: Architecture) -> Architecture:
@@ -43,6 +44,15 @@ def wiring(architecture: Architecture) -> Wires:
     while merged := _merge(wires):
         wires = merged
     return min(_renamed(wires, numbers) for numbers in _numberings(wires))
+
+
+def alive(architecture: Architecture) -> tuple[int, ...]:
+    """Between input and output: how many convolutions 1x1 and 3x3 there are, and how many the longest chain has."""
+    wires = _connected([(s, t, op) for op, (s, t) in zip(architecture, EDGES, strict=True) if OPERATIONS[op] != "none"])
+    depth = {INPUT: 0}
+    for source, target, op in wires:  # ascending targets
+        depth[target] = max(depth.get(target, 0), depth[source] + (op in CONVOLUTIONS))
+    return *(sum(op == kind for _, _, op in wires) for kind in CONVOLUTIONS), depth.get(OUTPUT, 0)
 
 
 def _connected(wires: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
