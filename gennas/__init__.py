@@ -39,8 +39,8 @@ _HOMES = {
     "ModelScore": "gennas.adapt.run",
 }
 __all__ = [
-    "PROTOCOLS", "Cost", "InputError", "ModelScore", "Protocol", "combine", "cost", "load_benchmark", "load_space", "names", "rank",
-    "score", "search",
+    "PROTOCOLS", "Cost", "InputError", "ModelScore", "Protocol", "combine", "cost", "load_benchmark", "load_space",
+    "names", "rank", "score", "search",
 ]  # fmt: skip
 
 

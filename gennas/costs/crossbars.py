@@ -4,13 +4,17 @@ Weights are conductances: of a layer with R rows of weights and C outputs, at P 
 cell compute the products where the weights are stored, one bit of the inputs at a time. With b_w bits a weight and b_i
 bits an input,
 
-    columns = C ceil(b_w / b_c),    crossbars = ceil(R / S) ceil(columns / S),    conversions = P b_i ceil(R / S) columns
-    energy = conversions (e_adc + e_add) + P b_i (R ceil(columns / S) e_dac + e_array R columns / S^2) + 8 P (R + C) e_buffer
+    columns = C ceil(b_w / b_c)
+    crossbars = ceil(R / S) ceil(columns / S)
+    conversions = P b_i ceil(R / S) columns
+    energy = conversions (e_adc + e_add) + P b_i (R ceil(columns / S) e_dac + e_array R columns / S^2)
+             + 8 P (R + C) e_buffer
     latency = P b_i t_read
 
-The crossbars of a layer work in parallel, a layer waits for those that it reads: the latency is that of the longest
+The crossbars of a layer work in parallel, and a layer waits for those that it reads: the latency is that of the longest
 path. Layers are the convolutions and the products with weights that one pass of the network meets, on the way from its
-input to its output: what leads nowhere, or reads nothing but zeros, is not built. Sums, pooling and activations are free.
+input to its output: what leads nowhere, or reads nothing but zeros, is not built. Sums, pooling and activations are
+free.
 
 Absolute joules are not to be believed: sources differ 30-fold in a constant. The order of networks hardly changes.
 
