@@ -54,7 +54,7 @@ class Trained:
 class Source(Protocol):
     """What the library asks of a module of this folder; `UNCERTAINTIES` may be missing."""
 
-    FILES: Mapping[str, tuple[File | PackageFile, ...]]
+    FILES: Mapping[str, tuple[File | PackageFile | Path, ...]]
     TARGETS: Mapping[str, Target]
 
     def read(self, space: str, paths: list[Path]) -> list[Trained]:

