@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap, kendalltau, rankdata
+from scipy.stats import bootstrap, kendalltau, rankdata, t
 
 from gennas.seeds import rng
 
@@ -43,6 +43,15 @@ def interval(scores: np.ndarray, quality: np.ndarray, seed: int) -> tuple[float,
         method="percentile", rng=rng(seed, "bootstrap"),
     ).confidence_interval  # fmt: skip
     return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of several runs, and half of its 95 % interval by Student's t; nan of one run."""
+    found = np.array(values)
+    if len(found) < 2:
+        return float(found.mean()), math.nan
+    reach = t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / math.sqrt(len(found))
+    return float(found.mean()), float(reach)
 
 
 def top_share(scores: np.ndarray, quality: np.ndarray) -> float:

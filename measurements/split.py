@@ -29,9 +29,8 @@ from gennas.searches.base import SearchContext
 from gennas.searches.candidates import OfSpace
 from gennas.searches.common.supernets import Training
 from gennas.seeds import derive_seed, rng
-from gennas.stats import spearman
+from gennas.stats import mean_interval, spearman
 from measurements.subjects import DOCS, FOLDER, SEED, machine, show
-from stages.report.progress import mean_interval
 from stages.report.summary import markdown_table
 from stages.search_architecture import IMAGES, SIDE
 from stages.support import artifacts

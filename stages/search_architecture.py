@@ -92,7 +92,7 @@ def named(search: Mapping[str, Any], name: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if re.split(r"\W", str(error))[0] not in search:
+        if re.split(r"\W", str(error))[0] not in {"by", *search}:
             raise
         raise InputError(f"params.yaml: search_architecture.searches.{name}.{error}") from error
 

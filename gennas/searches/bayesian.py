@@ -53,6 +53,7 @@ DECLARATION = {
     "optional": ["surrogate", "initial", "prior", "encoding"],
 }
 INITIAL = 5
+OBJECTIVES = "by: bayesian takes a quality, or a quality and a cost; name one scorer, or one and a cost"
 #: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
 TIE = 1e-8
 
@@ -128,7 +129,9 @@ class BayesianOptimisation(Generic[Candidate]):
         return rows[len(self.rows) :]
 
     def tell(self, candidates: Sequence[Candidate], scores: Sequence[Scores]) -> None:
-        """Their scores."""
+        """Their scores. Raises InputError for two of them without a cost."""
+        if any(len(own) > 1 + (self.gain.several) for own in scores):
+            raise InputError(OBJECTIVES)
         self.scores += [own[self.objective] for own in scores]
 
 
@@ -167,7 +170,7 @@ def _objectives(context: SearchContext, pool: Sequence[Candidate]) -> tuple[Impr
         return Improvement(), 0
     (position, cost), *others = context.known.items()
     if others or position > 1:
-        raise InputError("by: the search bayesian has one quality, or a quality and a cost; name one or two")
+        raise InputError(OBJECTIVES)
     costs = -np.array(cost([context.candidates.to_id(candidate) for candidate in pool]))
     return HypervolumeImprovement(costs), 1 - position
 

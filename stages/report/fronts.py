@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.report import figures, progress
+from gennas.stats import mean_interval
+from stages.report import figures
 from stages.report.figures.style import Rows
 from stages.support.fronts import TRUTH
 
@@ -47,9 +48,9 @@ def summary(name: str, fronts: Rows) -> dict[str, Any]:
     return {
         "search": name,
         "runs": len(shares),
-        "shares": [progress.mean_interval(shares[:, min(n, shares.shape[1]) - 1].tolist()) for n in EVALUATIONS],
-        "igd_plus": progress.mean_interval([row["igd_plus"] for row in ends]),
-        "found": progress.mean_interval([row["found"] for row in ends]),
+        "shares": [mean_interval(shares[:, min(n, shares.shape[1]) - 1].tolist()) for n in EVALUATIONS],
+        "igd_plus": mean_interval([row["igd_plus"] for row in ends]),
+        "found": mean_interval([row["found"] for row in ends]),
     }
 
 

@@ -9,15 +9,15 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t
 
+from gennas.stats import mean_interval
 from stages.report.figures.style import Rows
 from stages.support import artifacts
 from stages.support.ground_truth import GroundTruth, reported_by
 from stages.support.inputs import read_ground_truth
 
 #: After how many evaluations the tables say the regret.
-EVALUATIONS = (10, 20, 50, 100)
+EVALUATIONS = (10, 20, 50, 100, 200, 400)
 #: What counts as the top: this share of a benchmark's architectures, such as 15 of 15,625.
 TOP = 0.001
 
@@ -32,15 +32,6 @@ class Progress:
     to_top: float  # median evaluations until an answer of the top; infinite if less than half of the runs had one
     to_best: float  # until the benchmark's best
     tests: tuple[float, float] | None  # of the answers at the end, where the benchmark has a test set: as `regrets`
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean of several runs, and half of its 95 % interval by Student's t; nan of one run."""
-    found = np.array(values)
-    if len(found) < 2:
-        return float(found.mean()), math.nan
-    reach = t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / math.sqrt(len(found))
-    return float(found.mean()), float(reach)
 
 
 def until(runs: Sequence[Rows], rank: int) -> float:

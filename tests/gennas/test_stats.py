@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, spearmanr
 
 from gennas import stats
-from gennas.stats import interval, pareto_front, rank_among, relative_ranks, spearman, top_share
+from gennas.stats import (
+    front,
+    hypervolume,
+    igd_plus,
+    interval,
+    pareto_front,
+    rank_among,
+    relative_ranks,
+    spearman,
+    top_share,
+)
 
 values = st.lists(st.integers(-5, 5), min_size=3, max_size=30)
 
@@ -103,3 +113,38 @@ def test_the_front_is_what_nothing_beats(points):
              for name, (cost, rho) in points.items()}  # fmt: skip
     assert {points[name] for name in best} == {points[name] for name in points if not beats[name]}
     assert [points[name] for name in best] == sorted({points[name] for name in best})
+
+
+# --- fronts ------------------------------------------------------------------------------------
+
+points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12).map(np.array)
+
+
+@given(points)
+def test_a_front_is_what_nothing_dominates(found):
+    def dominated(one):
+        return any((other >= one).all() and (other > one).any() for other in found)
+
+    assert front(found).tolist() == [not dominated(one) for one in found]
+
+
+@given(points)
+def test_a_hypervolume_is_the_area_of_what_is_dominated(found):
+    """Of whole numbers: the unit squares beyond the reference point (1, 2) that are below a point."""
+    squares = [(x, y) for x in range(1, 6) for y in range(2, 6)]
+    below = sum(any(x < one[0] and y < one[1] for one in found) for x, y in squares)
+    assert hypervolume(found, np.array([1, 2])) == below
+    assert hypervolume(found[front(found)], np.array([1, 2])) == below
+
+
+@given(points, points)
+def test_what_dominates_the_true_front_is_no_distance_from_it(found, true):
+    true = true[front(true)]
+    assert igd_plus(np.vstack([found, true]), true) == 0 and igd_plus(true + 1, true) == 0
+    assert igd_plus(found, true) >= igd_plus(np.vstack([found, found + 1]), true) >= 0
+
+
+def test_a_distance_is_in_shares_of_the_fronts_range():
+    true = np.array([[0.0, 10.0], [100.0, 0.0]])
+    assert igd_plus(np.array([[50.0, 20.0]]), true) == pytest.approx((0 + 0.5) / 2)
+    assert igd_plus(np.empty((0, 2)), true) == math.inf

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
+from gennas.stats import mean_interval
 from gennas.targets import ACCURACY
 from stages.report import progress
 from stages.support.ground_truth import GroundTruth
@@ -52,10 +53,10 @@ def test_a_run_that_ended_early_keeps_its_answer():
 
 def test_the_interval_is_that_of_the_mean():
     values = np.random.default_rng(0).normal(size=200)
-    mean, reach = progress.mean_interval(values)
+    mean, reach = mean_interval(values)
     low, high = bootstrap((values,), np.mean, rng=np.random.default_rng(1)).confidence_interval
     assert (mean - reach, mean + reach) == pytest.approx((low, high), abs=0.02)
-    assert progress.with_reach(progress.mean_interval([1.25])) == "1.25"
+    assert progress.with_reach(mean_interval([1.25])) == "1.25"
 
 
 def test_each_search_is_judged_by_its_own_column_and_has_a_row():

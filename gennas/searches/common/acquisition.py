@@ -37,6 +37,8 @@ def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: floa
 class Improvement:
     """Of one objective: on the best value so far."""
 
+    several = False
+
     def __call__(self, mean: np.ndarray, deviation: np.ndarray, rows: Sequence[int], values: np.ndarray) -> np.ndarray:
         """The logarithm of expected improvement (N,)."""
         return log_expected_improvement(mean, deviation, values.max())
@@ -59,6 +61,8 @@ class HypervolumeImprovement:
     certain. The reference point is the median cost of the pool and the median of the expected qualities: it comes from
     the model, not from the truth.
     """
+
+    several = True
 
     def __init__(self, costs: np.ndarray) -> None:
         """`costs` (N,) of the pool; less is better."""

@@ -47,12 +47,15 @@ def wiring(architecture: Architecture) -> Wires:
 
 
 def alive(architecture: Architecture) -> tuple[int, ...]:
-    """Between input and output: how many convolutions 1x1 and 3x3 there are, and how many the longest chain has."""
+    """Between input and output: how many convolutions 1x1 and 3x3 there are, and how many the longest chain has.
+
+    That is -1 for a cell whose output does not depend on its input.
+    """
     wires = _connected([(s, t, op) for op, (s, t) in zip(architecture, EDGES, strict=True) if OPERATIONS[op] != "none"])
     depth = {INPUT: 0}
     for source, target, op in wires:  # ascending targets
         depth[target] = max(depth.get(target, 0), depth[source] + (op in CONVOLUTIONS))
-    return *(sum(op == kind for _, _, op in wires) for kind in CONVOLUTIONS), depth.get(OUTPUT, 0)
+    return *(sum(op == kind for _, _, op in wires) for kind in CONVOLUTIONS), depth.get(OUTPUT, -1)
 
 
 def _connected(wires: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

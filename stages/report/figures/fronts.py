@@ -7,8 +7,8 @@ from itertools import groupby
 
 import numpy as np
 
+from gennas.stats import mean_interval
 from stages.report.figures.style import BLACK, Rows, canvas, proxy_styles, styled, to_svg, with_unit
-from stages.report.progress import mean_interval
 from stages.support.fronts import TRUTH
 
 

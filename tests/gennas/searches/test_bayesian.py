@@ -7,10 +7,13 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
 from sklearn.linear_model import Ridge
 
+from gennas import stats
+from gennas.errors import InputError
 from gennas.searches import bayesian
 from gennas.searches.base import SearchContext
-from gennas.searches.bayesian import flatten, interpolate, log_expected_improvement, normal_scores
+from gennas.searches.bayesian import flatten, interpolate, normal_scores
 from gennas.searches.candidates import OfTable
+from gennas.searches.common.acquisition import HypervolumeImprovement, log_expected_improvement
 from gennas.searches.features import hamming
 from gennas.searches.surrogates import gaussian_process
 from gennas.searches.surrogates.dngo import Dngo
@@ -21,6 +24,22 @@ SURROGATES = ["gp", "dngo"]
 
 
 # --- expected improvement ----------------------------------------------------------------------
+
+
+def test_expected_hypervolume_improvement_is_the_mean_of_draws():
+    """Of a front of three, with a candidate that is dominated, one that is too dear, and names of equal cost."""
+    costs = np.array([1.0, 2.0, 3.0, 2.0, 9.0, 2.5, 0.5])
+    mean, deviation = np.array([0.2, 0.9, 1.4, 0.9, 5.0, 0.1, 0.0]), np.full(7, 0.5)
+    rows, values = [0, 1, 2, 5], np.array([0.5, 1.0, 1.5, 0.8])
+    gains = np.exp(HypervolumeImprovement(costs)(mean, deviation, rows, values))
+    reference = np.array([np.median(mean), -np.median(costs)])
+    found = np.column_stack([values, -costs[rows]])
+    before = stats.hypervolume(found, reference)
+    draws = np.random.default_rng(0).normal(mean, deviation, (20_000, 7))
+    for i, cost in enumerate(costs):
+        after = [stats.hypervolume(np.vstack([found, [own, -cost]]), reference) for own in draws[:, i]]
+        assert gains[i] == pytest.approx(np.mean(after) - before, abs=0.01)
+    assert gains[4] == 0 and gains[6] > 0
 
 
 @pytest.mark.parametrize(("mean", "deviation"), [(0.3, 0.5), (-1.0, 0.7), (-2.0, 1.0), (1.5, 0.1)])
@@ -261,3 +280,49 @@ def test_a_learned_encoding_takes_the_place_of_the_plain_one(surrogate):
     known = {str(row): vector for row, vector in enumerate(vectors)}
     rows = searched(np.zeros((300, 1), int), truth, evaluations=40, batch=5, vectors=known, surrogate=surrogate)
     assert 7 in rows
+
+
+# --- a quality and a cost ----------------------------------------------------------------------
+
+
+def search_front(quality, cost, known=True, batch=5, evaluations=None, seed=0):
+    """The candidates that a search asks for, of a table of cells with these qualities and costs."""
+    cells = [nasbench201.random_architecture(np.random.default_rng(own)) for own in range(len(quality))]
+    ids = [str(own) for own in range(len(quality))]
+    context = SearchContext(
+        OfTable(np.array(cells), ids), seed, {},
+        score=lambda chosen: [(quality[int(one)], -cost[int(one)]) for one in chosen],
+        known={1: lambda chosen: [-cost[int(one)] for one in chosen]} if known else {},
+        evaluations=evaluations or len(quality), batch=batch,
+    )  # fmt: skip
+    return [int(step.architecture) for step in bayesian.run(context)]
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_table_is_exhausted_with_whatever_is_beyond_the_reference(batch):
+    """Costs have ties, and dead networks are cheapest."""
+    rng = np.random.default_rng(1)
+    quality, cost = rng.normal(size=20), rng.integers(1, 4, 20).astype(float)
+    quality[:3], cost[:3] = -9.0, 0.1
+    assert sorted(search_front(quality, cost, batch=batch)) == list(range(20))
+
+
+def test_a_front_is_found_sooner_than_by_chance():
+    """Of 200 cells whose quality follows their operations; the share of the true hypervolume after 40 evaluations."""
+    cells = np.array([nasbench201.random_architecture(np.random.default_rng(own)) for own in range(200)])
+    quality, cost = (cells == 3).sum(axis=1) + 0.5 * (cells == 1).sum(axis=1), 1.0 + (cells == 3).sum(axis=1)
+    points = np.column_stack([quality, -cost])
+    reference = np.median(points, axis=0)
+    whole = stats.hypervolume(points, reference)
+
+    def share(rows):
+        return stats.hypervolume(points[rows], reference) / whole
+
+    asked = [share(search_front(quality, cost, evaluations=40, seed=seed)) for seed in range(3)]
+    drawn = [share(np.random.default_rng(seed).permutation(200)[:40]) for seed in range(100)]
+    assert np.mean(asked) > np.mean(drawn)
+
+
+def test_two_qualities_are_refused():
+    with pytest.raises(InputError, match=r"by: .*a quality and a cost; name one"):
+        search_front(np.arange(9.0), np.arange(9.0), known=False)

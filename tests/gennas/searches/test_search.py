@@ -13,6 +13,7 @@ from gennas.searches import (
     candidates,
     epnas,
     local_search,
+    nsga2,
     pareto,
     pnas,
     random_search,
@@ -31,13 +32,19 @@ SEARCHES = {
     "bayesian": (bayesian, {}),
     "epnas": (epnas, {}),
     "local_search": (local_search, {}),
+    "nsga2": (nsga2, {"population": 10}),
     "pnas": (pnas, {}),
     "random_search": (random_search, {}),
     "reinforce": (reinforce, {}),
 }
 #: Those that grow architectures do so in a space, not in a table.
 OF_TABLES = [name for name, (module, _) in SEARCHES.items() if not module.DECLARATION.get("growth")]
-SEVERAL = [name for name, (module, _) in SEARCHES.items() if module.DECLARATION["objectives"] == "several"]
+#: Of any two objectives; `bayesian` wants one of them to be a cost.
+SEVERAL = [
+    name
+    for name, (module, _) in SEARCHES.items()
+    if module.DECLARATION["objectives"] == "several" and module is not bayesian
+]
 
 
 def value(architecture, weights=(3, 1, 4, 1, 5, 9)):

@@ -1,0 +1,116 @@
+"""Fronts, hypervolumes and costs against those that others computed from the same tables."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch import nn
+
+from gennas import benchmarks, costs, spaces
+from gennas.costs import Costs, imc_crossbars, imc_energy, imc_latency
+from gennas.spaces import nasbench201
+from gennas.stats import front, spearman
+
+SOURCES = ["analog-nasbench", "nasbench201-means", "hw-nas-bench"]
+
+
+@pytest.fixture(scope="module")
+def reference(mirror):
+    """A folder beside the mirror, of facts that were worked out before."""
+    folder = mirror.parent / "reference"
+    if not folder.is_dir():
+        pytest.skip("needs shared/reference beside the benchmark files")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def benchmark(mirror):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENNAS_MIRROR", str(mirror))
+        return benchmarks.load("nasbench201", SOURCES)
+
+
+@pytest.fixture(scope="module")
+def modelled(reference):
+    """Energy (µJ), latency (ms) and crossbars of each cell by another implementation of the model."""
+    return {row["architecture"]: row for row in pq.read_table(reference / "imc_model_nasbench201.parquet").to_pylist()}
+
+
+def column(name):
+    """Our name of a column of theirs."""
+    kind, _, rest = name.partition("_")
+    if kind == "anb":
+        return f"cifar10_{rest}_percent".replace("baseline_accuracy", "accuracy")
+    if name.endswith("_test"):
+        return f"{name.removesuffix('_test').replace('ImageNet16-120', 'imagenet16_120')}_test_accuracy_percent"
+    return f"{name}_{'ms' if name.endswith('latency') else 'mj'}"
+
+
+def test_true_fronts_are_those_of_another_implementation(reference, benchmark):
+    """All fronts of accuracy against a latency or an energy that was measured."""
+    known = json.loads((reference / "true_fronts.json").read_text())
+    compared = 0
+    for title, members in known.items():
+        quality, cost = title.split(" / ")
+        data = quality.removesuffix("_test").replace("ImageNet16-120", "imagenet16_120")
+        device = cost.removeprefix("hw_cifar10_") if cost.startswith("hw_") else cost
+        if quality.startswith("nb360") or cost.startswith("imc"):
+            continue
+        spent = column(f"{'cifar10' if quality.startswith('anb') else data}_{device}")
+        points = np.column_stack([benchmark.quality(column(quality)), benchmark.quality(spent)])
+        points = points[np.isfinite(points).all(axis=1)]
+        found = {(one[0], -one[1]) for one in points[front(points)].round(6).tolist()}
+        assert found == {(round(one["quality"], 6), round(one["cost"], 6)) for one in members}, title
+        compared += 1
+    assert compared == 32
+
+
+class Classifier(nn.Module):
+    """A network of the space with the classifier of the benchmark, which the model of reference counts."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.features, self.linear = nasbench201.build(cell), nn.Linear(64, 10)
+
+    def forward(self, images):
+        return self.linear(self.features(images)[-1].mean((2, 3)))
+
+
+CELLS = [
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|",
+    "|avg_pool_3x3~0|+|none~0|nor_conv_1x1~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|",
+    "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_3x3~2|",  # two that lead from or to nowhere
+]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_in_memory_computing_costs_what_another_implementation_says(modelled, cell):
+    """Energy to two parts in a thousand: it has constants with more digits than were handed down."""
+    network, image = Classifier(nasbench201.from_id(cell)).eval(), torch.zeros(1, 3, 32, 32)
+    row = modelled[cell]
+    assert imc_latency.cost(network, image) == pytest.approx(row["imc_latency_ms"])
+    assert imc_crossbars.cost(network, image) == row["imc_crossbars"]
+    assert imc_energy.cost(network, image) == pytest.approx(row["imc_energy_uj"], rel=2e-3)
+
+
+def test_cells_alike_in_what_is_alive_cost_the_same(modelled):
+    """So that 56 networks stand for all cells."""
+    found = {}
+    for cell in nasbench201.all_architectures():
+        row = modelled[nasbench201.to_id(cell)]
+        found.setdefault(nasbench201.alive(cell), set()).add((row["imc_energy_uj"], row["imc_latency_ms"]))
+    assert len(found) == 56 and all(len(own) == 1 for own in found.values())
+
+
+@pytest.mark.parametrize("constants", [{"adc_pj": 20.0}, {"adc_pj": 0.7}, {"size": 64}, {"size": 256}])
+def test_the_order_of_energies_hardly_depends_on_the_constants(constants):
+    """MNSIM's converters, ZigZag's, and smaller and larger crossbars."""
+    ids = [nasbench201.to_id(cell) for cell in nasbench201.all_architectures()[:: 15_625 // 12]]
+    plain, other = (Costs(spaces.load("nasbench201"), ["imc_energy"], own)(ids)[:, 0] for own in ({}, constants))
+    assert spearman(plain, other) >= 0.99 and not np.allclose(plain, other)
+
+
+def test_costs_say_their_unit():
+    assert costs.unit("imc_energy") == "µJ" and costs.unit("imc_latency") == "ms"
