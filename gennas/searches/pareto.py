@@ -7,23 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from gennas.searches.base import Scores
-
-
-def dominates(one: Scores, other: Scores) -> bool:
-    """Whether scores are better than others in one objective, and worse in none."""
-    return one != other and all(a >= b for a, b in zip(one, other, strict=True))
+from gennas.stats import front
 
 
 def fronts(scores: Sequence[Scores]) -> list[int]:
     """The front of each: 0 if none dominates it, 1 if only those of front 0 do, and so on."""
-    front = [-1] * len(scores)
-    level = 0
-    while waiting := [i for i, found in enumerate(front) if found < 0]:
-        for i in waiting:
-            if not any(dominates(scores[j], scores[i]) for j in waiting):
-                front[i] = level
-        level += 1
-    return front
+    values = np.array(scores, float)  # (n, objectives)
+    level = np.full(len(values), -1)
+    while len(waiting := np.flatnonzero(level < 0)):
+        level[waiting[front(values[waiting])]] = level.max() + 1
+    found: list[int] = level.tolist()
+    return found
 
 
 def crowding(scores: Sequence[Scores]) -> list[float]:
@@ -49,9 +43,9 @@ def best(scores: Sequence[Scores]) -> int:
     """The index of the best: of those that none dominates, the least crowded, the first of equals."""
     if len(scores[0]) == 1:
         return max(range(len(scores)), key=lambda i: scores[i])
-    front = [i for i, level in enumerate(fronts(scores)) if level == 0]
-    spread = crowding([scores[i] for i in front])
-    return front[max(range(len(front)), key=lambda i: spread[i])]
+    first: list[int] = np.flatnonzero(front(np.array(scores, float))).tolist()
+    spread = crowding([scores[i] for i in first])
+    return first[max(range(len(first)), key=lambda i: spread[i])]
 
 
 def best_first(scores: Sequence[Scores]) -> list[int]:
