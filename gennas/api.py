@@ -218,8 +218,11 @@ def search(
     for. `batch` architectures are chosen, then scored together. `options` are the search's own; for those that take
     them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. The answer keeps to the
     `constraints`, bounds on costs (`gennas.names("costs")`) such as `{"flops": {"quantile_at_most": 0.5}}`, see
-    `gennas.searches.constraints`. `cost`, a number of each of some ids, lower is better, makes a second objective of
-    what is known without an evaluation; `bayesian` takes two objectives in this form only.
+    `gennas.searches.constraints`. `cost`, a function of ids, too, makes a second objective of
+    what is known without an evaluation: a number each, lower is better, of which a step's scores have the negative.
+    `bayesian` takes two objectives in this form only, and asks for the cost of its whole pool; it searches the front of
+    what costs less than the pool's median. `answer` is the best by the first objective, whatever it costs: the front is
+    that of all steps (`gennas.stats.front`).
 
     A search by a supernet (`nasi`, `snas`, ...) needs neither `by` nor `evaluations` but a `protocol`, by default
     `reduced`. If it trains the supernet, that learns the labels of a `dataset`, or without labels a `task`, as in
@@ -233,6 +236,11 @@ def search(
     >>> steps = list(gennas.search("nasbench201", "local_search", convolutions, evaluations=200, seed=1))
     >>> len(steps), steps[-1].answer.count("nor_conv_3x3")
     (200, 6)
+    >>> def edges(ids):
+    ...     return [6 - architecture.count("none") for architecture in ids]
+    >>> steps = list(gennas.search("nasbench201", "bayesian", convolutions, cost=edges, evaluations=40))
+    >>> sorted({int(quality) for quality, cheapness in (step.scores for step in steps) if quality == -cheapness})
+    [0, 1, 2, 3, 4]
     """
     from gennas.adapt.search import steps
 

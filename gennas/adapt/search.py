@@ -6,6 +6,7 @@ Torch, whose import takes seconds, is imported for those searches alone that nee
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,9 +133,20 @@ def _scored(kind: str, by: Any, cost: Any, evaluations: int, batch: int) -> dict
         return [known[architecture] for architecture in architectures]
 
     def cheap(architectures: Sequence[str]) -> list[float]:
-        return [-float(value) for value in cost(architectures)]
+        return [-value for value in _costs(cost, architectures)]
 
     return {"score": each, "known": {} if cost is None else {1: cheap}}
+
+
+def _costs(cost: Callable[[Sequence[str]], Sequence[float]], architectures: Sequence[str]) -> list[float]:
+    """What `cost` says of architectures. Raises InputError unless that is a finite number of each."""
+    found = list(cost(architectures))
+    if len(found) != len(architectures):
+        raise InputError(f"cost: gave {len(found)} numbers of {len(architectures)} architectures; let it give one each")
+    for architecture, value in zip(architectures, found, strict=True):
+        if not isinstance(value, Real) or not np.isfinite(value):
+            raise InputError(f"cost: gave {value!r} of {architecture}; let it give a finite number")
+    return list(map(float, found))
 
 
 def _with_cost(scores: Iterator[tuple[float, ...]], cheap: Sequence[float]) -> Iterator[tuple[float, ...]]:
