@@ -19,7 +19,7 @@ from stages.report.figures.searches import regrets
 from stages.report.figures.style import PALETTE, Rows, styled, to_svg
 from stages.report.summary import markdown_table
 from stages.support import artifacts
-from stages.support.ground_truth import GroundTruth
+from stages.support.ground_truth import GroundTruth, reported_by
 
 RUN = DOCS.parent / "runs" / "searches"
 DATA_SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet16-120"}
@@ -106,7 +106,7 @@ def goals_table(trajectory: Rows, truths: dict[str, GroundTruth]) -> str:
 
 def _test(row: dict[str, Any], truths: dict[str, GroundTruth]) -> float:
     """The test accuracy of the answer at a row."""
-    return float(truths[progress.reported_by(row["target"])].values[row["best_architecture"]])
+    return float(truths[reported_by(row["target"])].values[row["best_architecture"]])
 
 
 def _runs(trajectory: Rows, name: str) -> list[list[dict[str, Any]]]:

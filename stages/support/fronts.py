@@ -7,6 +7,7 @@ it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,12 +86,14 @@ class Problem:
     def judge(self, rows: np.ndarray) -> tuple[float, float, float]:
         """Of an answer: its share of the true hypervolume, its IGD+, the share of the true front that it has.
 
-        A point of the true front is found if one of the answer equals it, under whatever name.
+        The first is not a number where nothing is better than both medians. A point of the true front is found if one
+        of the answer equals it, under whatever name.
         """
         true = self.better[self.front]
         own = self.better[rows]
         found = (true[:, None] == own[None]).all(axis=2).any(axis=1)  # (k, rows) to (k,)
-        return hypervolume(own, self.reference) / self.volume, igd_plus(own, true), float(found.mean())
+        share = hypervolume(own, self.reference) / self.volume if self.volume else math.nan
+        return share, igd_plus(own, true), float(found.mean())
 
     def members(self, search: str, seed: int, rows: np.ndarray) -> Iterator[dict[str, Any]]:
         """Rows of `artifacts.FRONT_MEMBERS`, cheapest first."""

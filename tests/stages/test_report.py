@@ -150,6 +150,23 @@ def step_row(name: str, search: dict[str, Any], seed: int, evaluation: int) -> d
     return {column: values[column] for column in artifacts.TRAJECTORY.names}
 
 
+def front_rows() -> list[dict[str, Any]]:
+    """Two runs of a search whose front is half of the true one at the fifth evaluation."""
+    values = [(seed, e, TARGET, "cost.flops", 0.1 * e, 0.25, 0.5) for seed in range(2) for e in range(1, 6)]
+    return [dict(zip(artifacts.FRONTS.names, ("evolution", *row), strict=True)) for row in values]
+
+
+def member_rows() -> list[dict[str, Any]]:
+    """A true front of three, one of which each run found."""
+    true = [("the truth", 0, ARCHITECTURES[i], 90.0 + i, 10.0 + i) for i in range(3)]
+    found = [("evolution", seed, ARCHITECTURES[1], 91.0, 11.0) for seed in range(2)]
+    return [
+        dict(zip(artifacts.FRONT_MEMBERS.names,
+                 (search, seed, TARGET, "cost.flops", one, value, "%", spent, "FLOP"), strict=True))
+        for search, seed, one, value, spent in [*true, *found]
+    ]  # fmt: skip
+
+
 def final_rows() -> list[dict[str, Any]]:
     """Two finalists of each of two searches; of `random`, the second one wins."""
     means = {"evolution": (-1.0, -2.0), "random": (-4.0, -3.0)}
@@ -218,6 +235,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "measures": measure_rows(),
         "points": point_rows(),
         "trajectory": search_rows(),
+        "fronts": front_rows(),
+        "front_members": member_rows(),
         "finals": final_rows(),
     }
     for name, rows in {**tables, **small_rows()}.items():
@@ -234,7 +253,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 #: The report's tables and documents, as its function calls them, and the file of each.
 NAMES = {
     "benchmark", "images", "architectures", "correlation", "proxy_correlation", "convergence", "trials", "best_task",
-    "measures", "points", "trajectory", "finals", "best", "history",
+    "measures", "points", "trajectory", "fronts", "front_members", "finals", "best", "history",
 }  # fmt: skip
 RENAMED = {"costs_table": "costs", "retrained": "retrain_metrics"}
 
@@ -304,13 +323,27 @@ def test_report_refers_to_nothing_outside_itself(html: str) -> None:
 
 def test_every_picture_has_an_alternative_text(html: str) -> None:
     images = Reader(html).images
-    assert len(images) == len(FIGURES) + 2  # and the architecture found, and the map of the encoding
+    assert len(images) == len(FIGURES) + 4  # and a front, how it grew, the architecture found, the map of the encoding
     assert all(image["alt"] for image in images)
 
 
 def test_an_encoding_is_shown_with_what_it_predicts(html: str) -> None:
     text = Reader(html).text
     assert "Learned encodings" in text and "learned 100 0.777 ± 0.010" in text and "whole cell 10 0.8765" in text
+
+
+def test_fronts_come_first(html: str) -> None:
+    text = Reader(html).text
+    assert text.index("Fronts: a quality and a cost") < text.index("How well each proxy ranks")
+    assert f"{TARGET.replace('_', ' ')} and flops" in text and "evolution 2 runs 0.500 ± 0.000" in text
+
+
+def test_without_fronts_the_page_does_not_speak_of_them(inputs: Path, tmp_path: Path) -> None:
+    shutil.copytree(inputs, tmp_path / "none")
+    for name in ("fronts", "front_members"):
+        artifacts.write_rows([], getattr(artifacts, name.upper()), tmp_path / "none" / f"{name}.parquet")
+    write_report(tmp_path / "none", tmp_path / "report.html")
+    assert "Fronts:" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_without_encodings_the_page_does_not_speak_of_them(inputs: Path, tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from gennas.scoring import Protocol, Score
 from gennas.searches.halving import Halving
 from gennas.seeds import rng
 from gennas.spaces import nasbench201
-from gennas.targets import ACCURACY
+from gennas.targets import ACCURACY, LATENCY
 from stages import aggregate, download, finals, search_architecture
-from stages.support import artifacts, objectives, scorers
+from stages.support import artifacts, fronts, objectives, scorers
 from stages.support.ground_truth import GroundTruth
-from stages.support.objectives import Objective, Objectives, Reference, by_aggregate, by_benchmark, by_proxy
+from stages.support.objectives import Objective, Objectives, Reference, by_aggregate, by_benchmark, by_cost, by_proxy
 from stages.support.workers import Scorer
 
 TARGET = "toy_accuracy_percent"
@@ -57,14 +57,25 @@ def test_a_proxy_scores_each_once_and_stops_those_behind_half_of_the_others():
 
 
 def test_the_benchmark_counts_each_architecture_as_one_query():
-    score = by_benchmark({"a": 1.0, "b": 3.0, "c": 2.0})
+    score = by_benchmark(GroundTruth({"a": 1.0, "b": 3.0, "c": 2.0}, ACCURACY))
     assert score(["b", "a", "b"]) == [3.0, 1.0, 3.0] and score(["a", "c"]) == [1.0, 2.0]
     assert [score.queries(one) for one in "bac"] == [1, 2, 3]
 
 
 def test_what_the_benchmark_has_not_trained_has_no_score():
     with pytest.raises(InputError, match=r"candidates.*has not trained x"):
-        by_benchmark({"a": 1.0})(["a", "x"])
+        by_benchmark(GroundTruth({"a": 1.0}, ACCURACY))(["a", "x"])
+
+
+def test_a_cost_is_no_query_and_less_of_it_is_better():
+    """Whether the benchmark has measured it or it is computed."""
+    cell = nasbench201.to_id((3,) * 6)
+    measured = by_benchmark(GroundTruth({cell: 4.0}, LATENCY))
+    computed = by_cost(Costs(nasbench201, ["parameters"]))
+    score = Objectives([by_benchmark(GroundTruth({cell: 90.0}, ACCURACY)), measured, computed])
+    ((quality, first, second),) = score([cell])
+    assert quality == 90.0 and first == -4.0 and second < -1000
+    assert score.queries(cell) == 1 and score.costs == {1: measured, 2: computed}
 
 
 def numbers(values):
@@ -73,7 +84,7 @@ def numbers(values):
 
 
 def test_several_objectives_score_together_and_only_the_benchmark_is_queried():
-    score = Objectives([numbers({"a": 5.0, "b": 6.0}), by_benchmark({"a": 1.0, "b": 0.0})])
+    score = Objectives([numbers({"a": 5.0, "b": 6.0}), by_benchmark(GroundTruth({"a": 1.0, "b": 0.0}, ACCURACY))])
     assert score(["a", "b"]) == [(5.0, 1.0), (6.0, 0.0)]
     assert score.queries("b") == 2 and Objectives([numbers({"a": 1.0})]).queries("a") == 0
 
@@ -221,7 +232,8 @@ def oracle(
         steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[],
         **{"prior": [], "vectors": [], **(files or {})}, checkpoint=path.with_suffix(".pt"), space="nasbench201",
         name="oracle", search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
-        objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, seed=seed, repetition=repetition,
+        objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, crossbars={}, seed=seed,
+        repetition=repetition,
     )  # fmt: skip
     return artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
 
@@ -279,11 +291,20 @@ def test_a_unit_has_a_row_for_each_evaluation(tmp_path, benchmark):
     assert rows != oracle(tmp_path / "other.parquet", benchmark, repetition=4)
 
 
+def gather(folder, units, benchmark, judges, asked=None):
+    """The trajectory of some units, and the regrets; their fronts are beside them."""
+    trajectory, regret = folder / "trajectory.parquet", folder / "regret.csv"
+    search_architecture.gather(
+        units, benchmark, trajectory, regret, folder / "fronts.parquet", folder / "members.parquet", "nasbench201",
+        judges, asked or {}, {},
+    )  # fmt: skip
+    return trajectory, regret
+
+
 def test_gathering_judges_each_answer(tmp_path, benchmark):
     units = [tmp_path / f"{seed}.parquet" for seed in (0, 1)]
     steps = [row for seed, unit in enumerate(units) for row in oracle(unit, benchmark, seed)]
-    trajectory, regret = tmp_path / "trajectory.parquet", tmp_path / "regret.csv"
-    search_architecture.gather(units, benchmark, trajectory, regret, {"oracle": TARGET})
+    trajectory, regret = gather(tmp_path, units, benchmark, {"oracle": TARGET})
     rows = artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()
     assert [{key: row[key] for key in steps[0]} for row in rows] == steps
     for row in rows:
@@ -302,17 +323,69 @@ def test_a_search_is_judged_by_the_column_that_it_asks_for(tmp_path, benchmark):
     other = pa.array(np.arange(len(CELLS), 0, -1, dtype=float))
     table = table.append_column(artifacts.target_field("other_accuracy_percent", ACCURACY), other)
     artifacts.write_parquet(table, artifacts.BENCHMARK, benchmark)
-    unit, trajectory = tmp_path / "unit.parquet", tmp_path / "trajectory.parquet"
+    unit = tmp_path / "unit.parquet"
     (given,) = scorers.specifications(SECTION, "benchmark.other_accuracy_percent", PROTOCOLS, str)
     oracle(unit, benchmark, evaluations=30, objectives=[given])
-    judges = {"oracle": scorers.judge(SECTION, "benchmark.other_accuracy_percent")}
-    search_architecture.gather([unit], benchmark, trajectory, tmp_path / "regret.csv", judges)
+    judges = {"oracle": scorers.judge(SECTION, {"by": "benchmark.other_accuracy_percent"})}
+    trajectory, _ = gather(tmp_path, [unit], benchmark, judges)
     last = artifacts.read_parquet(trajectory, artifacts.TRAJECTORY).to_pylist()[-1]
     assert (
         last["target"] == "other_accuracy_percent" and last["best_rank"] == CELLS.index(last["best_architecture"]) + 1
     )
     assert last["best_value"] == len(CELLS) - CELLS.index(last["best_architecture"])
-    assert scorers.judge(SECTION, "gennas") == scorers.judge(SECTION, ["benchmark", "gennas"]) == TARGET
+    assert scorers.judge(SECTION, {"by": "gennas"}) == scorers.judge(SECTION, {"by": ["benchmark", "gennas"]}) == TARGET
+    assert scorers.judge(SECTION, {"by": "gennas", "target": "other"}) == "other"
+
+
+def measured(benchmark):
+    """A latency of each cell, the same one for two of them each."""
+    table = artifacts.read_parquet(benchmark, artifacts.BENCHMARK)
+    latency = pa.array([float(7 * i % 16) for i in range(len(CELLS))])
+    table = table.append_column(artifacts.target_field("toy_latency_ms", LATENCY), latency)
+    artifacts.write_parquet(table, artifacts.BENCHMARK, benchmark)
+
+
+def test_a_front_of_everything_is_the_true_one(tmp_path, benchmark):
+    """And on the way there its share of the hypervolume never falls."""
+    measured(benchmark)
+    by = ["benchmark", "benchmark.toy_latency_ms"]
+    given = list(scorers.specifications(SECTION, by, PROTOCOLS, str))
+    unit = tmp_path / "unit.parquet"
+    oracle(unit, benchmark, kind="bayesian", evaluations=len(CELLS), objectives=given)
+    gather(tmp_path, [unit], benchmark, {"oracle": TARGET}, {"oracle": by})
+    rows = artifacts.read_parquet(tmp_path / "fronts.parquet", artifacts.FRONTS).to_pylist()
+    shares = [row["hypervolume"] for row in rows]
+    assert len(rows) == len(CELLS) and shares == sorted(shares) and shares[0] < 1
+    assert (rows[-1]["hypervolume"], rows[-1]["igd_plus"], rows[-1]["found"]) == (pytest.approx(1), 0, 1)
+    members = artifacts.read_parquet(tmp_path / "members.parquet", artifacts.FRONT_MEMBERS).to_pylist()
+    true, found = ([row for row in members if row["search"] == name] for name in (fronts.TRUTH, "oracle"))
+    assert [row["architecture"] for row in true] == [row["architecture"] for row in found]
+    points = [(row["value"], row["spent"], row["spent_unit"]) for row in true]
+    assert points == [(16.0, 0.0, "ms"), (23.0, 1.0, "ms"), (30.0, 2.0, "ms"), (31.0, 9.0, "ms")]
+
+
+def test_a_front_is_the_searchs_own_and_judged_by_the_truth(tmp_path, benchmark):
+    """One that scores by what is opposite to the truth believes in the worst cell, which is the cheapest."""
+    measured(benchmark)
+    steps = [
+        artifacts.row(
+            artifacts.STEPS, "blind", "random_search", 0, i + 1, 0, cell, [-float(i), -float(7 * i % 16)], cell
+        )
+        for i, cell in enumerate(CELLS)
+    ]
+    unit = tmp_path / "unit.parquet"
+    artifacts.write_rows(steps, artifacts.STEPS, unit)
+    gather(tmp_path, [unit], benchmark, {"blind": TARGET}, {"blind": ["gennas", "benchmark.toy_latency_ms"]})
+    last = artifacts.read_parquet(tmp_path / "fronts.parquet", artifacts.FRONTS).to_pylist()[-1]
+    assert last["hypervolume"] == last["found"] == 0 and last["igd_plus"] > 0.4
+
+
+def test_without_a_cost_there_is_no_front_to_judge(tmp_path, benchmark):
+    unit = tmp_path / "unit.parquet"
+    oracle(unit, benchmark)
+    gather(tmp_path, [unit], benchmark, {"oracle": TARGET}, {"oracle": ["benchmark", "gennas"]})
+    for name, schema in (("fronts", artifacts.FRONTS), ("members", artifacts.FRONT_MEMBERS)):
+        assert not artifacts.read_parquet(tmp_path / f"{name}.parquet", schema).num_rows
 
 
 def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
@@ -325,7 +398,7 @@ def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
         name="front",
         search={"kind": "ageing_evolution", "evaluations": 6, "batch": 3, "population": 3, "tournament": 2},
         candidates="benchmark", objectives=[{"benchmark": TARGET}, {"proxy": {"kind": "parameters", "seeds": 1}}],
-        protocol={}, target=TARGET, seed=1, repetition=0,
+        protocol={}, target=TARGET, crossbars={}, seed=1, repetition=0,
     )  # fmt: skip
     rows = artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
     for row in rows:
@@ -407,7 +480,7 @@ def test_best_json_has_the_answer_of_the_first_search_and_of_the_others(tmp_path
     steps = oracle(tmp_path / "oracle.parquet", benchmark)
     units = [tmp_path / "oracle.parquet"]
     trajectory = tmp_path / "trajectory.parquet"
-    search_architecture.gather(units, benchmark, trajectory, tmp_path / "regret.csv", {"oracle": TARGET})
+    gather(tmp_path, units, benchmark, {"oracle": TARGET})
     finals.unit(
         steps=units, finals=tmp_path / "finals.parquet", benchmark=[benchmark], images=[], scores=[], labelled=[],
         space="nasbench201", name="oracle", objectives=[{"benchmark": TARGET}], finalists=2, repetitions=2,
