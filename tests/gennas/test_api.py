@@ -246,13 +246,21 @@ OPTIONS = {
     "darts": {"steps": 3, "task": "nasbench101", "split": 0.25},
     "gdas": {"steps": 3, "dataset": "digits"},
     "nasi": {"steps": 3, "mu": 2.0, "nu": "mean"},
+    "nsga2": {"population": 5},
     "rsps": {"steps": 2, "candidates": 1, "task": "nasbench101"},
     "snas": {"steps": 3, "dataset": "digits", "split": 0.5},
 }
 
 
+OF_COST = {"population": 3, "evaluations": 3, "batch": 3}
+
+
 def convolutions(ids):
     return [architecture.count("nor_conv") for architecture in ids]
+
+
+def two(ids):
+    return [(one.count("nor_conv"), one.count("none")) for one in ids]
 
 
 @pytest.mark.parametrize("kind", catalogue.names("searches"))
@@ -280,13 +288,20 @@ def test_every_search_runs_and_repeats(kind):
 def test_search_scores_each_architecture_once_and_takes_several_objectives():
     asked = []
 
-    def two(ids):
+    def noted(ids):
         asked.extend(ids)
-        return [(one.count("nor_conv"), one.count("none")) for one in ids]
+        return two(ids)
 
-    steps = list(gennas.search("nasbench201", "ageing_evolution", two, evaluations=200, population=10, tournament=5))
+    steps = list(gennas.search("nasbench201", "ageing_evolution", noted, evaluations=200, population=10, tournament=5))
     assert len(asked) == len(set(asked)) < 200
     assert {len(step.scores) for step in steps} == {2}
+
+
+@pytest.mark.parametrize("kind", ["bayesian", "nsga2", "random_search"])
+def test_a_cost_is_an_objective_that_by_need_not_give(kind):
+    options = {"evaluations": 20, "batch": 3, **OPTIONS.get(kind, {})}
+    for step in gennas.search("nasbench201", kind, convolutions, cost=lambda ids: list(map(len, ids)), **options):
+        assert step.scores == (*convolutions([step.architecture]), -len(step.architecture))
 
 
 def test_search_of_a_space_of_ones_own():
@@ -323,6 +338,10 @@ def by_nothing(ids):
     return [0.0]
 
 
+def unknown(ids):
+    return [math.nan] * len(ids)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
@@ -350,6 +369,19 @@ def by_nothing(ids):
         ),
         (("nasbench201", "bayesian", convolutions), {"evaluations": 3, "prior": {"rumour": 1.0}}, "rumour"),
         (("nasbench201", "bayesian", convolutions), {"evaluations": 3, "encoding": {}}, "encoding: there is no vector"),
+        (
+            ("nasbench201", "local_search", convolutions),
+            {"evaluations": 3, "cost": convolutions},
+            "cost: .* one objective",
+        ),
+        (("nasbench201", "nsga2", convolutions), {**OF_COST, "cost": by_nothing}, "cost: gave 1 numbers of 3"),
+        (
+            ("nasbench201", "nsga2", convolutions),
+            {**OF_COST, "cost": unknown},
+            "cost: gave nan of .*; let it give a fin",
+        ),
+        (("nasbench201", "nsga2", two), {**OF_COST, "cost": convolutions}, "by: gave several numbers beside a cost"),
+        (("nasbench201", "bayesian", two), {"evaluations": 3}, "by: bayesian takes a quality, or a quality and a cost"),
         (("nasbench201", "snas"), {"steps": 3}, "give either a labelled dataset or a regression task"),
         (("nasbench201", "snas"), {"steps": 3, "task": "rumour"}, "no published task 'rumour'"),
         (("nasbench101", "nasi"), OPTIONS["nasi"], "'nasbench101' has no supernet; spaces that have one: nasbench201"),

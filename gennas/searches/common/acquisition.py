@@ -94,5 +94,7 @@ class HypervolumeImprovement:
         for _ in range(min(BEGINNING, len(drawn))):
             gain = self(drawn, certain, chosen, drawn[chosen])
             gain[chosen] = -np.inf
+            if not np.isfinite(gain).any():  # whatever is left is beyond the reference point
+                break
             chosen.append(int(gain.argmax()))
         return np.array([*chosen, *(row for row in order if row not in chosen)])
