@@ -65,6 +65,14 @@ def prior_problems(section: Params, key: str, search: Params) -> Iterator[str]:
         yield f"{key}.prior: {prior!r} is no proxy or aggregate (known: {', '.join(known)})"
     elif prior in section["aggregate"] and scorers.learns_labels(section["aggregate"][prior]):
         yield f"{key}.prior: {prior} learns from labels, which would not count as queries; name one that needs none"
+    else:
+        proxies = section["train_proxy"]["proxies"]
+        for member in scorers.proxies(section, prior):
+            if proxies[member].get("task") == "searched":
+                yield (
+                    f"{key}.prior: the task of {member} was found with labels, which would not count as queries; "
+                    "name a prior without it"
+                )
 
 
 def encoded_problems(section: Params, space: str, key: str, search: Params) -> Iterator[str]:
