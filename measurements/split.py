@@ -33,7 +33,7 @@ from gennas.stats import spearman
 from measurements.subjects import DOCS, FOLDER, SEED, machine, show
 from stages.report.progress import mean_interval
 from stages.report.summary import markdown_table
-from stages.search_architecture import POOL, SIDE
+from stages.search_architecture import IMAGES, SIDE
 from stages.support import artifacts
 
 SPACE = "nasbench201"
@@ -83,7 +83,7 @@ def make_context(run: Run, search: str, steps: int) -> SearchContext:
         protocol=PROTOCOL,
         device=prepare(),
         supernet=lambda: build(PROTOCOL.width, PROTOCOL.depth),
-        images=unlabelled("photographs", POOL, SIDE, rng(own, "unlabelled")),
+        images=unlabelled("photographs", IMAGES, SIDE, rng(own, "unlabelled")),
     )
 
 

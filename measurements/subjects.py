@@ -46,7 +46,7 @@ class Subject:
 
     def scorer(self, protocol: Protocol, seed: int = SEED) -> Scorer:
         """The regression proxy, as the pipeline would make it."""
-        images = unlabelled(self.images, download.POOL, 32, rng(seed, self.space, "images"))
+        images = unlabelled(self.images, download.IMAGES, 32, rng(seed, self.space, "images"))
         return Scorer("regression", self.space, protocol, images, seed, 0, {"task": load_task(self.task)})
 
     def ground_truth(self) -> pa.Table:

@@ -18,8 +18,8 @@ from gennas.seeds import rng
 from stages.support import artifacts
 from stages.support.command import logger, run
 
-#: Images in the pool; a proxy uses the first `batch_size` of them.
-POOL = 64
+#: Unlabelled images; a proxy uses the first `batch_size` of them.
+IMAGES = 64
 
 
 def read_benchmark(space: str, sources: list[str]) -> pa.Table:
@@ -57,7 +57,7 @@ def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
     """The unlabelled images, 32x32 RGB."""
     from gennas.data.images import unlabelled  # imports torch
 
-    images = unlabelled(kind, POOL, 32, generator)  # (N, H, W, 3)
+    images = unlabelled(kind, IMAGES, 32, generator)  # (N, H, W, 3)
     rows = [{"pixels": image.tobytes(), "height": 32, "width": 32} for image in images]
     return pa.Table.from_pylist(rows, schema=artifacts.IMAGES)
 

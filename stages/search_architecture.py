@@ -42,7 +42,7 @@ Row = dict[str, Any]
 JUDGED = ("best_value", "best_rank", "regret")
 
 #: Unlabelled images on which a supernet learns a task, and their pixels. The proxies' few it would know by heart.
-POOL, SIDE = 1024, 32
+IMAGES, SIDE = 1024, 32
 
 
 def find_candidates(candidates: str, space: str, benchmark: Sequence[Path], columns: Iterable[str]) -> Candidates:
@@ -130,7 +130,7 @@ def with_lesson(context: SearchContext, search: Mapping[str, Any], path: Path) -
     """
     if "task" in context.options:
         options = {**context.options, "task": load_task(search["task"])}
-        images = unlabelled(search["images"], POOL, SIDE, rng(context.seed, "unlabelled"))
+        images = unlabelled(search["images"], IMAGES, SIDE, rng(context.seed, "unlabelled"))
         context = replace(context, options=options, images=images)
     catalogue.load_module("searches", search["kind"])  # whose code, with the supernet's, it depends on
     assert context.device is not None and context.protocol is not None

@@ -28,7 +28,7 @@ from gennas.searches.base import SearchContext
 from gennas.seeds import derive_seed, rng
 
 #: Labelled images that are used at most, drawn at random.
-POOL = 10_000
+IMAGES = 10_000
 
 
 class Lesson(Protocol):
@@ -115,7 +115,7 @@ def standardise(images: np.ndarray, train: Tensor, context: SearchContext) -> Te
 def draw_labels(context: SearchContext) -> Labels:
     """Training images of a data set, in two parts."""
     data = labelled(context.options["dataset"])
-    chosen = rng(context.seed, "images").permutation(len(data.train_images))[:POOL]
+    chosen = rng(context.seed, "images").permutation(len(data.train_images))[:IMAGES]
     order = rng(context.seed, "split").permutation(len(chosen))
     train, held_out = divide(len(chosen), context.options.get("split", 0), order)
     images = standardise(data.train_images[chosen], train, context)

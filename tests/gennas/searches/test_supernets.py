@@ -423,7 +423,7 @@ def unit(folder, name, learnt):
 @pytest.mark.parametrize(("name", "learnt"), [*((name, "labels") for name in TRAINED), ("snas", "task")])
 def test_a_run_that_was_killed_ends_with_the_same_bytes(name, learnt, tmp_path, monkeypatch):
     monkeypatch.setattr(supernets, "INTERVAL", 2)
-    monkeypatch.setattr(search_architecture, "POOL", 20)
+    monkeypatch.setattr(search_architecture, "IMAGES", 20)
     whole = unit(tmp_path, name, learnt)
     (tmp_path / "checkpoint.pt").unlink()
     own = Training.step
