@@ -8,7 +8,9 @@ target (or the column that the search asked for), its rank, its regret against t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -83,11 +85,14 @@ def make_halving(search: Mapping[str, Any], objectives: Sequence[Mapping[str, An
     return Halving(search["halving"]["rungs"], window, search["halving"]["minimum"])
 
 
-def find_constraints(search: Mapping[str, Any], name: str, space: str, found: Candidates, seed: int) -> Constraints:
-    """The constraints of a search, the same for all searches and runs of a study that state them alike."""
+@contextmanager
+def named(search: Mapping[str, Any], name: str) -> Iterator[None]:
+    """Within the block, an InputError that begins with an option of a search says where that is in params.yaml."""
     try:
-        return constraints.find(search.get("constraints", {}), spaces.load(space), found, seed)
+        yield
     except InputError as error:
+        if re.split(r"\W", str(error))[0] not in {"by", *search}:
+            raise
         raise InputError(f"params.yaml: search_architecture.searches.{name}.{error}") from error
 
 
@@ -160,7 +165,8 @@ def unit(
     """One run of one search: its steps."""
     asked = [given["benchmark"] for given in objectives if "benchmark" in given]
     found = find_candidates(candidates, space, benchmark, dict.fromkeys([target, *asked]))
-    bounds = find_constraints(search, name, space, found, seed)
+    with named(search, name):  # the same for all runs
+        bounds = constraints.find(search.get("constraints", {}), spaces.load(space), found, seed)
     sources = Sources(space, seed, target, benchmark, images, scores, labelled)
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
@@ -171,7 +177,8 @@ def unit(
             context = with_supernet(context, space, protocol)
         if declared.get("trains"):
             context = with_lesson(context, search, checkpoint)
-        rows = [*step_rows(context, search["kind"], name, repetition, scorer)]
+        with named(search, name):
+            rows = [*step_rows(context, search["kind"], name, repetition, scorer)]
     metadata = made_with(context.device) if context.device else pool.made_with
     artifacts.write_rows(rows, artifacts.STEPS, steps, metadata)
 
