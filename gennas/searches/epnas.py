@@ -117,7 +117,7 @@ class Epnas:
 
     def _draw(self) -> bool:
         """Draw paths, until one of them does not lead to a dead end."""
-        self.legal = cache(self._legal)  # until more is known
+        self.legal.cache_clear()  # more is known
         for _ in range(PATIENCE):
             self.drawn = self.draw(PROPOSALS)
             self.ends = {i: path[-1] for i, path in enumerate(self.drawn) if len(path) > self.growth.level}
