@@ -241,6 +241,11 @@ def test_a_prior_and_an_encoding_are_of_the_study():
     assert_refused(study, ["mine.prior", "'rumour' is no proxy or aggregate"])
     study[SPACE]["search_architecture"]["searches"]["mine"]["prior"] = "with_labels"
     assert_refused(study, ["mine.prior", "with_labels learns from labels"])
+    study[SPACE]["search_architecture"]["searches"]["mine"]["prior"] = "searched"
+    assert_refused(study, ["mine.prior", "the task of searched was found with labels"])
+    study[SPACE]["aggregate"]["chosen"] = {"kind": "log_rank", "members": ["flops", "searched"]}
+    study[SPACE]["search_architecture"]["searches"]["mine"]["prior"] = "chosen"
+    assert_refused(study, ["mine.prior", "the task of searched was found with labels"])
     study = changed(*SEARCHES, "mine", {**bayesian, "encoding": "graphs"})
     assert_refused(study, ["mine.encoding", "'graphs' is none", "add it to encode"])
     study[SPACE]["encode"] = {"graphs": {"kind": "arch2vec", "variant": "paper", "epochs": 1, "architectures": 40}}

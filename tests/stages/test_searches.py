@@ -12,6 +12,7 @@ from gennas.costs import Costs
 from gennas.errors import InputError
 from gennas.regression.training import read_out
 from gennas.scoring import Protocol, Score
+from gennas.searches.constraints import Constraints
 from gennas.searches.halving import Halving
 from gennas.seeds import rng
 from gennas.spaces import nasbench201
@@ -278,6 +279,23 @@ def test_a_search_reads_its_own_encoding(tmp_path, benchmark):
 def test_constraints_that_nothing_meets_are_one_line_that_names_the_search(tmp_path, benchmark):
     with pytest.raises(InputError, match=r"^params.yaml: search_architecture.searches.oracle.constraints: none of 256"):
         oracle(tmp_path / "unit.parquet", benchmark, constraints={"flops": {"at_most": 1.0}})
+
+
+def test_constraints_that_a_search_finds_nothing_for_are_one_line_that_names_it(tmp_path, benchmark, monkeypatch):
+    """Where the sample, from which the bounds are known, was lucky."""
+    lucky = Constraints({"flops": {"at_least": 1.0}}, lambda ids: np.ones((len(ids), 1)), CELLS)
+    lucky.least[:] = 2
+    monkeypatch.setattr(search_architecture.constraints, "find", lambda *_: lucky)
+    line = r"^params.yaml: search_architecture.searches.oracle.constraints: none of 1000 .*; loosen them$"
+    with pytest.raises(InputError, match=line):
+        oracle(tmp_path / "unit.parquet", benchmark, constraints={"flops": {"at_least": 1.0}})
+
+
+@pytest.mark.parametrize("line", ["params.yaml: search_architecture.candidates: search others", "flops.csv: no table"])
+def test_a_line_that_names_its_own_key_or_file_stays_as_it_is(line):
+    with pytest.raises(InputError) as caught, search_architecture.named({"constraints": {"flops": {}}}, "mine"):
+        raise InputError(line)
+    assert str(caught.value) == line
 
 
 def test_a_unit_has_a_row_for_each_evaluation(tmp_path, benchmark):
