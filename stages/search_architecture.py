@@ -220,7 +220,7 @@ def judge_fronts(
         for problem in known.problems(judges[name], by):
             judged += fronts.front_rows(problem, steps)
             own = found.setdefault((problem.quality, problem.spent.name), [])
-            own += [] if own else problem.members(fronts.TRUTH, 0, problem.front)
+            own += [] if own else problem.members(artifacts.TRUTH, 0, problem.front)
             own += fronts.member_rows(problem, steps)
     return judged, [row for own in found.values() for row in own]
 

@@ -9,7 +9,7 @@ import numpy as np
 from gennas.stats import mean_interval
 from stages.report import figures
 from stages.report.figures.style import Rows
-from stages.support.fronts import TRUTH
+from stages.support.artifacts import TRUTH
 
 #: After how many evaluations the table says the share of the hypervolume.
 EVALUATIONS = (20, 50, 100)

@@ -154,6 +154,8 @@ FRONTS = _schema(
     igd_plus=(pa.float64(), "mean distance of the true front to what was found, in shares of its range"),
     found=(pa.float64(), "share of the true front's points that were found"),
 )
+#: Whose members the true front's are.
+TRUTH = "the truth"
 FRONT_MEMBERS = _schema(
     "members of fronts",
     search=(pa.string(), "name of the search in params.yaml; `the truth` for the true front"),

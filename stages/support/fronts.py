@@ -25,8 +25,6 @@ from stages.support.ground_truth import GroundTruth, reported_by
 from stages.support.inputs import read_ground_truth
 
 Rows = Sequence[Mapping[str, Any]]
-#: Whose members the true front's are.
-TRUTH = "the truth"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from gennas.seeds import rng
 from gennas.spaces import nasbench201
 from gennas.targets import ACCURACY, LATENCY
 from stages import aggregate, download, finals, search_architecture
-from stages.support import artifacts, fronts, objectives, scorers
+from stages.support import artifacts, objectives, scorers
 from stages.support.ground_truth import GroundTruth
 from stages.support.objectives import Objective, Objectives, Reference, by_aggregate, by_benchmark, by_cost, by_proxy
 from stages.support.workers import Scorer
@@ -376,7 +376,7 @@ def test_a_front_of_everything_is_the_true_one(tmp_path, benchmark):
     assert len(rows) == len(CELLS) and shares == sorted(shares) and shares[0] < 1
     assert (rows[-1]["hypervolume"], rows[-1]["igd_plus"], rows[-1]["found"]) == (pytest.approx(1), 0, 1)
     members = artifacts.read_parquet(tmp_path / "members.parquet", artifacts.FRONT_MEMBERS).to_pylist()
-    true, found = ([row for row in members if row["search"] == name] for name in (fronts.TRUTH, "oracle"))
+    true, found = ([row for row in members if row["search"] == name] for name in (artifacts.TRUTH, "oracle"))
     assert [row["architecture"] for row in true] == [row["architecture"] for row in found]
     points = [(row["value"], row["spent"], row["spent_unit"]) for row in true]
     assert points == [(16.0, 0.0, "ms"), (23.0, 1.0, "ms"), (30.0, 2.0, "ms"), (31.0, 9.0, "ms")]

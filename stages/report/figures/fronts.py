@@ -9,7 +9,7 @@ import numpy as np
 
 from gennas.stats import mean_interval
 from stages.report.figures.style import BLACK, Rows, canvas, proxy_styles, styled, to_svg, with_unit
-from stages.support.fronts import TRUTH
+from stages.support.artifacts import TRUTH
 
 
 @styled

@@ -79,7 +79,7 @@ def test_cells_with_the_same_layers_cost_the_same():
 def test_costs_of_ids_are_measured_once(monkeypatch):
     measured = []
 
-    def measure(space, architecture, names):
+    def measure(space, architecture, names, constants):
         measured.append(architecture)
         return (1.0, 2.0)
 

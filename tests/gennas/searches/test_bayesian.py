@@ -307,22 +307,6 @@ def test_a_table_is_exhausted_with_whatever_is_beyond_the_reference(batch):
     assert sorted(search_front(quality, cost, batch=batch)) == list(range(20))
 
 
-def test_a_front_is_found_sooner_than_by_chance():
-    """Of 200 cells whose quality follows their operations; the share of the true hypervolume after 40 evaluations."""
-    cells = np.array([nasbench201.random_architecture(np.random.default_rng(own)) for own in range(200)])
-    quality, cost = (cells == 3).sum(axis=1) + 0.5 * (cells == 1).sum(axis=1), 1.0 + (cells == 3).sum(axis=1)
-    points = np.column_stack([quality, -cost])
-    reference = np.median(points, axis=0)
-    whole = stats.hypervolume(points, reference)
-
-    def share(rows):
-        return stats.hypervolume(points[rows], reference) / whole
-
-    asked = [share(search_front(quality, cost, evaluations=40, seed=seed)) for seed in range(3)]
-    drawn = [share(np.random.default_rng(seed).permutation(200)[:40]) for seed in range(100)]
-    assert np.mean(asked) > np.mean(drawn)
-
-
 def test_two_qualities_are_refused():
     with pytest.raises(InputError, match=r"by: .*a quality and a cost; name one"):
         search_front(np.arange(9.0), np.arange(9.0), known=False)
