@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ class Protocol:
     depth: float
     batch_size: int
     time_limit: float  # seconds
-    resolution: int | None = None  # pixels; None for networks that read no images
+    resolution: int | Sequence[int] | None = None  # pixels: of a square, or (height, width); None: no images are read
     target_channels: int = 64  # of a regression target, at factor 1
     iterations: int = 0  # 0: networks are looked at as they are initialised
     optimizer: str = "sgd"
@@ -55,11 +55,16 @@ class Protocol:
         return cls(**section)
 
     @property
-    def side(self) -> int:
-        """The resolution; an InputError where there is none."""
-        if self.resolution is None:
-            raise InputError("params.yaml: protocols: resolution is missing from the one for images; add it")
-        return self.resolution
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images, in pixels; an InputError where the resolution does not say."""
+        match self.resolution:
+            case int(side):
+                return side, side
+            case int(height), int(width):
+                return height, width
+            case None:
+                raise InputError("params.yaml: protocols: resolution is missing from the one for images; add it")
+        raise InputError(f"protocol: resolution is {self.resolution!r}; give one number of pixels, or (height, width)")
 
 
 #: For proxies that only count something of the benchmark's own networks.

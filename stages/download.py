@@ -54,11 +54,12 @@ def column(benchmark: Benchmark, name: str) -> pa.Field:
 
 
 def image_pool(kind: str, generator: np.random.Generator) -> pa.Table:
-    """The unlabelled images, 32x32 RGB."""
+    """The unlabelled images, 32x32 RGB unless their kind has a size of its own."""
     from gennas.data.images import unlabelled  # imports torch
 
     images = unlabelled(kind, IMAGES, 32, generator)  # (N, H, W, 3)
-    rows = [{"pixels": image.tobytes(), "height": 32, "width": 32} for image in images]
+    _, height, width, _ = images.shape
+    rows = [{"pixels": image.tobytes(), "height": height, "width": width} for image in images]
     return pa.Table.from_pylist(rows, schema=artifacts.IMAGES)
 
 

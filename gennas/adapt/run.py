@@ -70,8 +70,8 @@ def read_inputs(inputs: Images | None, protocol: Protocol, seed: int) -> tuple[s
     if inputs is None:
         if protocol.resolution is None:
             raise InputError("protocol: it has no resolution, that of the default images; give one, or inputs=")
-        count, side = max(NOISE, protocol.batch_size), protocol.resolution
-        return "images", rng(seed, "inputs").integers(256, size=(count, side, side, 3), dtype=np.uint8)
+        shape = max(NOISE, protocol.batch_size), *protocol.size, 3
+        return "images", rng(seed, "inputs").integers(256, size=shape, dtype=np.uint8)
     batch = torch.as_tensor(inputs).detach().cpu()
     modules = {family: import_module(f"gennas.adapt.{family}") for family in catalogue.names("families")}
     for family, module in modules.items():

@@ -1,4 +1,4 @@
-"""Small real images: unlabelled ones for the proxies, labelled ones for the retraining.
+"""Small images: unlabelled ones for the proxies, labelled ones for the retraining.
 
 Images are uint8 arrays (N, H, W, 3), labels int64 arrays (N,). Torch, Pillow and scikit-learn, which take long to
 import, are imported by the functions that need them.
@@ -38,6 +38,8 @@ DECLARATION = {
     "unlabelled": {
         "photographs": "crops of scikit-learn's two sample photographs",
         "noise": "uniform noise",
+        "darcy": "coefficients of Darcy flow, 85x85",
+        "emg": "synthetic surface electromyography, 52x16",
         "none": "no images, for networks that read sequences",
     },
 }
@@ -210,9 +212,9 @@ def labelled(kind: str) -> Labelled:
 
 
 def unlabelled(kind: str, count: int, size: int, rng: np.random.Generator) -> Images:
-    """Draw `count` images of size x size pixels, uint8 (count, size, size, 3), of a data set in `DECLARATION`.
+    """Draw `count` images of a data set in `DECLARATION`, uint8 (count, size, size, 3).
 
-    Of a labelled one, distinct training images.
+    Of a labelled one, distinct training images. `darcy` and `emg` have a height and width of their own.
     """
     if kind in names(labels=True):
         return _training_images(kind, count, size, rng)
@@ -233,6 +235,52 @@ def photographs(count: int, size: int, rng: np.random.Generator) -> Images:
 def noise(count: int, size: int, rng: np.random.Generator) -> Images:
     """Uniform bytes."""
     return rng.integers(256, size=(count, size, size, 3), dtype=np.uint8)
+
+
+def darcy(count: int, _size: int, rng: np.random.Generator) -> Images:
+    """The coefficient of Darcy flow, one of two values, beside the two coordinates: (count, 85, 85, 3).
+
+    The sign of a Gaussian field N(0, (-Laplacian + 9)^-2), Neumann boundary: Li et al., "Fourier Neural Operator for
+    Parametric Partial Differential Equations", ICLR 2021. Of 421x421 points every fifth, as in NAS-Bench-360.
+    """
+    across, down = np.meshgrid(np.linspace(0, 1, 85), np.linspace(0, 1, 85))
+    fields = (_gaussian_field(421, rng)[::5, ::5] for _ in range(count))
+    return np.stack([_bytes(np.stack([field >= 0, across, down], axis=-1)) for field in fields])
+
+
+def _gaussian_field(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A draw of N(0, (-Laplacian + 9)^-2), up to a factor: cosines, each with its standard deviation."""
+    from scipy.fft import idctn
+
+    squares = np.arange(side) ** 2
+    deviations = 1 / (np.pi**2 * (squares[:, None] + squares) + 9)
+    deviations[0, 0] = 0  # the released code leaves the mean out
+    field: NDArray[np.float64] = idctn(deviations * rng.standard_normal((side, side)), norm="ortho")
+    return field
+
+
+def emg(count: int, _size: int, rng: np.random.Generator) -> Images:
+    """Grey windows shaped like NinaPro DB5's surface electromyography: (count, 52, 16, 3), time by electrode.
+
+    Synthetic, no recording: under each electrode is a source, noise of 20 to 90 Hz at 200 samples per second whose
+    amplitude changes slowly; neighbours on an armband, of which there are two of eight electrodes, pick it up, too.
+    Each window is scaled by its largest value.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    shape = count, 52, 2, 8
+    spectrum, hertz = np.fft.rfft(rng.standard_normal(shape), axis=1), np.fft.rfftfreq(52, 1 / 200)
+    spectrum[:, (hertz < 20) | (hertz > 90)] = 0
+    amplitude = np.abs(gaussian_filter1d(rng.standard_normal(shape), sigma=8, axis=1))
+    sources = amplitude * np.fft.irfft(spectrum, 52, axis=1)
+    signal = gaussian_filter1d(sources, sigma=1, axis=3, mode="wrap").reshape(count, 52, 16, 1)  # armbands are rings
+    peak = np.abs(signal).max(axis=(1, 2, 3), keepdims=True)
+    return _bytes((1 + signal / peak) / 2).repeat(3, axis=3)
+
+
+def _bytes(values: NDArray[np.float64]) -> Images:
+    """From [0, 1] to 0..255."""
+    return np.rint(255 * values).astype(np.uint8)
 
 
 def none(_count: int, size: int, _rng: np.random.Generator) -> Images:

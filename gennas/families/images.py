@@ -55,7 +55,7 @@ def head(backbone: Any, classes: int) -> Any:
 
 
 def inputs(context: Context) -> Tensor:
-    """The one batch of a repetition, (B, 3, resolution, resolution): drawn, standardised and resized.
+    """The one batch of a repetition, (B, 3, H, W) of the protocol's resolution: drawn, standardised and resized.
 
     A batch that is a tensor already is taken as it is.
     """
@@ -65,4 +65,4 @@ def inputs(context: Context) -> Tensor:
         raise InputError("params.yaml: download.images: none, but the space is one of images; choose some")
     order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(context.images))
     images = to_tensor(context.images[order[: context.protocol.batch_size]])
-    return interpolate(images, size=(context.protocol.side,) * 2, mode="area")
+    return interpolate(images, size=context.protocol.size, mode="area")

@@ -72,7 +72,7 @@ def draw_lesson(context: Context) -> tuple[Lesson, int]:
     learnt = np.concatenate([rng.permutation(rest) for _ in range(epochs)])[: iterations * size]
     used, positions = np.unique(np.concatenate([learnt, held_out]), return_inverse=True)
     images = to_tensor(data.train_images[used])
-    images = interpolate(images, size=(context.protocol.side,) * 2, mode="area")
+    images = interpolate(images, size=context.protocol.size, mode="area")
     batches = [*np.split(positions[: len(learnt)], iterations), positions[len(learnt) :]]
     tensors = [torch.from_numpy(batch).to(context.device) for batch in batches]
     labels = torch.from_numpy(data.train_labels[used]).to(context.device)

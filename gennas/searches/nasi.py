@@ -60,7 +60,7 @@ def search(context: SearchContext) -> Iterator[tuple[Any, float, Any]]:
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "batches"))
     backbone = context.supernet()
     network = Classifier(backbone, CLASSES).to(context.device).train()
-    shape = protocol.batch_size, 3, protocol.side, protocol.side
+    shape = protocol.batch_size, 3, *protocol.size
     total, largest = torch.zeros(backbone.choices.shape), torch.finfo().tiny  # (edges, operations)
     traces: list[float] = []
     for _ in range(options["steps"]):

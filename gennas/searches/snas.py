@@ -90,6 +90,6 @@ def run(context: SearchContext) -> Iterator[Step]:
     penalty: Penalty = supernets.no_penalty
     if eta := context.options.get("penalty", 0):
         assert context.protocol is not None and context.supernet is not None
-        costs = context.supernet().costs(context.protocol.side)
+        costs = context.supernet().costs(context.protocol.size)
         penalty = make_penalty(costs, eta, context.options.get("estimator", "reparametrisation"))
     yield from supernets.search(context, sample, penalty)

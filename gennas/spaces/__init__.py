@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gennas import catalogue
 from gennas.errors import InputError
+from gennas.spaces.common.base import SIDE_MULTIPLE as SIDE_MULTIPLE
 from gennas.spaces.common.base import Space as Space
 from gennas.spaces.common.base import Vertex as Vertex
 

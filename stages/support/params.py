@@ -17,6 +17,7 @@ from gennas import benchmarks, catalogue, spaces
 from gennas.errors import InputError
 from gennas.files.documents import read_yaml
 from gennas.regression.genes import PUBLISHED, check_family, load_task
+from gennas.scoring import Protocol
 from stages.support import old_keys, schema, scorers
 from stages.support.search_params import finals_problems, halved_protocol, own_proxies, search_problems, trains
 
@@ -158,7 +159,8 @@ def protocol_problems(params: Params, space: str) -> Iterator[str]:
         if name not in params["protocols"]:
             yield f"{key}: there is no protocol {name!r}, only {', '.join(params['protocols'])}"
             continue
-        yield from (f"{key}: {problem}" for problem in family_problems(params["protocols"][name], name, space))
+        for problems in (family_problems, resolution_problems):
+            yield from (f"{key}: {problem}" for problem in problems(params["protocols"][name], name, space))
         if training and "iterations" not in params["protocols"][name]:
             yield f"{key}: {name} does not say how to train; name one with iterations"
 
@@ -172,6 +174,13 @@ def family_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
         if (field in needed) != (field in protocol):
             verb = "needs" if field in needed else "has"
             yield f"{name} is not for {family}, which the networks of {space} read: it {verb} {field}"
+
+
+def resolution_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
+    """Images that networks of the space cannot halve as often as they do."""
+    multiple = getattr(spaces.load(space), "SIDE_MULTIPLE", spaces.SIDE_MULTIPLE)
+    if "resolution" in protocol and any(side % multiple for side in Protocol.from_section(protocol).size):
+        yield f"{name} has resolution {protocol['resolution']}, but networks of {space} need multiples of {multiple}"
 
 
 def task_problems(params: Params, space: str) -> Iterator[str]:

@@ -117,7 +117,6 @@ def allowed(schema: Mapping[str, Any]) -> str:
     values = [schema["const"]] if "const" in schema else schema.get("enum", [])
     words = [f"`{value}`" for value in values]
     words += [f"{sign} {schema[name]}" for name, sign in _SIGNS.items() if name in schema]
-    words += [f"multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
     return ", ".join(words) or str(schema.get("type", ""))
 
 

@@ -105,10 +105,10 @@ def divide(count: int, share: float, order: np.ndarray) -> tuple[Tensor, Tensor]
 
 
 def standardise(images: np.ndarray, train: Tensor, context: SearchContext) -> Tensor:
-    """Images as networks take them, by the statistics of those that are trained on: (N, 3, side, side)."""
+    """Images as networks take them, by the statistics of those that are trained on: (N, 3, H, W)."""
     assert context.protocol is not None and context.device is not None
     tensor = to_tensor(images, images[train.numpy()])
-    resized = interpolate(tensor, size=(context.protocol.side,) * 2, mode="area")
+    resized = interpolate(tensor, size=context.protocol.size, mode="area")
     return resized.to(context.device, memory_format=MEMORY_FORMAT)
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+#: Most networks halve images twice.
+SIDE_MULTIPLE = 4
+
+
 class Vertex(NamedTuple):
     """A vertex of a graph: its operation's name, and which of the vertices before it that reads."""
 
@@ -23,6 +27,7 @@ class Space(Protocol):
     Some have more, which searches and encodings look for:
 
     - `PACKABLE = True`: its networks can be trained as one (`gennas.spaces.common.packing`);
+    - `SIDE_MULTIPLE`: what height and width of its images have to be multiples of, if not of `SIDE_MULTIPLE` above;
     - a module `supernet` beside it: a network of all architectures (`gennas.spaces.load_supernet`);
     - `neighbours(architecture)`: every architecture one edit away;
     - `all_architectures()`: every architecture, of a space that is small enough to be listed;

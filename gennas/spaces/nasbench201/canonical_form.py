@@ -8,6 +8,7 @@ a convolution of zeros adds the shift of its batch normalisation, no more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS, Architecture, all_architectures
@@ -21,12 +22,12 @@ CONVOLUTIONS = tuple(map(OPERATIONS.index, ("nor_conv_1x1", "nor_conv_3x3")))
 
 def canonical(architecture: Architecture) -> Architecture:
     """The first cell, in lexicographic order, that makes the same network."""
-    return _first_cells()[wiring(architecture)]
+    return first_cells(wiring)[wiring(architecture)]
 
 
 @cache
-def _first_cells() -> dict[Wires, Architecture]:
-    """The first cell of each network."""
+def first_cells(wiring: Callable[[Architecture], Wires]) -> dict[Wires, Architecture]:
+    """The first cell of each network, by its wiring."""
     first: dict[Wires, Architecture] = {}
     for cell in all_architectures():
         first.setdefault(wiring(cell), cell)
@@ -34,12 +35,21 @@ def _first_cells() -> dict[Wires, Architecture]:
 
 
 def wiring(architecture: Architecture) -> Wires:
-    """The edges that lie on a path from input to output, equal exactly for equal networks.
+    """The edges that lie on a path from input to output, equal exactly for equal networks."""
+    return simplified(all_wires(architecture))
+
+
+def all_wires(architecture: Architecture) -> list[tuple[int, int, int]]:
+    """Every edge but those of `none`, by ascending targets."""
+    return [(s, t, op) for op, (s, t) in zip(architecture, EDGES, strict=True) if OPERATIONS[op] != "none"]
+
+
+def simplified(wires: list[tuple[int, int, int]]) -> Wires:
+    """Of some wires, those on a path from input to output, equal exactly for those that compute the same.
 
     A node that is a copy of one other node is that node; one of which there is but one copy is that copy. The two inner
     nodes have no order but the one that their edges give them.
     """
-    wires = [(s, t, op) for op, (s, t) in zip(architecture, EDGES, strict=True) if OPERATIONS[op] != "none"]
     wires = _connected(wires)
     while merged := _merge(wires):
         wires = merged
@@ -51,7 +61,7 @@ def alive(architecture: Architecture) -> tuple[int, ...]:
 
     That is -1 for a cell whose output does not depend on its input.
     """
-    wires = _connected([(s, t, op) for op, (s, t) in zip(architecture, EDGES, strict=True) if OPERATIONS[op] != "none"])
+    wires = _connected(all_wires(architecture))
     depth = {INPUT: 0}
     for source, target, op in wires:  # ascending targets
         depth[target] = max(depth.get(target, 0), depth[source] + (op in CONVOLUTIONS))

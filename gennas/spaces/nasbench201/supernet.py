@@ -21,7 +21,7 @@ class MixedCell(nn.Module):
         super().__init__()
         #: Edge and operation of each module; `none` has none, for it adds nothing.
         self.places = [(edge, op) for edge in range(len(EDGES)) for op, name in enumerate(OPERATIONS) if name != "none"]
-        self.operations = nn.ModuleList(operation(op, channels) for _, op in self.places)
+        self.operations = nn.ModuleList(operation(op, channels, channels) for _, op in self.places)
 
     def forward(self, x: Tensor) -> Tensor:
         nodes = [x, *(torch.zeros_like(x) for _ in range(3))]
@@ -50,22 +50,22 @@ class Supernet(Network):
             if isinstance(module, MixedCell):
                 module.choices, module.computed = choices, kept
 
-    def costs(self, side: int) -> Tensor:
-        """What each operation costs on each edge (edges, operations), for images of side x side: see `log_cost`.
+    def costs(self, size: tuple[int, int]) -> Tensor:
+        """What each operation costs on each edge (edges, operations), for images of a height and width: see `log_cost`.
 
         The mean over the stages' cells.
         """
-        stages = [(channels, side >> stage) for stage, channels in enumerate(self.channels)]
+        height, width = size
+        stages = [(channels, (height >> stage) * (width >> stage)) for stage, channels in enumerate(self.channels)]
         each = [sum(log_cost(name, *stage) for stage in stages) / len(stages) for name in OPERATIONS]
         return torch.tensor([each] * len(EDGES))
 
 
-def log_cost(name: str, channels: int, side: int) -> float:
+def log_cost(name: str, channels: int, pixels: int) -> float:
     """The mean of the logarithms of weights, multiply-adds and values moved; what is below 1 counts as 1.
 
     Source: the released code of SNAS (Xie et al., ICLR 2019), its closed forms.
     """
-    pixels = side * side
     if name == "none":
         return 0.0
     if name.startswith("nor_conv"):
