@@ -31,8 +31,9 @@ OPTIONS = {"task": COMBO, "dataset": "digits"}
 
 def context(task=COMBO, protocol=None, **changes):
     """A context of an image space; `protocol` holds changes of the protocol."""
-    values = {"seed": 1, "device": torch.device("cpu"), "options": {**OPTIONS, "task": task}, **changes}
-    return Context(SPACE, replace(PROTOCOL, **(protocol or {})), IMAGES, **values)
+    options = {**OPTIONS, "task": task}
+    values = {"space": SPACE, "seed": 1, "device": torch.device("cpu"), "options": options, **changes}
+    return Context(protocol=replace(PROTOCOL, **(protocol or {})), images=IMAGES, **values)
 
 
 def sequences(task=NLP, protocol=None, **changes):

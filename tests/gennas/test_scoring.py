@@ -21,6 +21,18 @@ def test_a_protocol_that_trains_says_everything_about_it(field):
         Protocol.from_section(section)
 
 
+@pytest.mark.parametrize(("resolution", "size"), [(24, (24, 24)), ([52, 16], (52, 16)), ((52, 16), (52, 16))])
+def test_a_resolution_is_the_side_of_a_square_or_height_and_width(resolution, size):
+    assert Protocol.from_section({**SECTIONS["untrained"], "resolution": resolution}).size == size
+
+
+@pytest.mark.parametrize("resolution", [[52], [52, 16, 3], "24", [52.0, 16]])
+def test_another_resolution_is_an_error_of_one_line(resolution):
+    protocol = Protocol.from_section({**SECTIONS["untrained"], "resolution": resolution})
+    with pytest.raises(InputError, match=r"^protocol: resolution is .*; give one number of pixels.*\(height, width\)$"):
+        print(protocol.size)
+
+
 def test_what_no_protocol_has_is_named():
     with pytest.raises(InputError, match="protocols: heigth is unknown"):
         Protocol.from_section({**SECTIONS["untrained"], "heigth": 2})

@@ -33,6 +33,7 @@ from stages import (
 )
 from stages.report import __main__ as report
 from stages.support import artifacts, command, scorers
+from stages.support.inputs import read_images
 
 TASKS = {"images": "single", "sequences": "nlp_dot"}
 TARGETS = {"images": ("toy_accuracy", ACCURACY), "sequences": ("toy_loss", LOG_PERPLEXITY)}
@@ -161,6 +162,12 @@ class Chain:
             results=self.at("found.json", "random.json"), found_weights="found.pt", weights="weights.pt",
             metrics="retrained.json",
         )  # fmt: skip
+
+
+def test_images_have_the_height_and_width_of_their_kind(tmp_path):
+    path = tmp_path / "images.parquet"
+    artifacts.write_parquet(download.image_pool("emg", rng(0)), artifacts.IMAGES, path)
+    assert read_images(path).shape == (download.IMAGES, 52, 16, 3)
 
 
 @pytest.mark.parametrize("name", varied(spaces.NAMES))

@@ -151,6 +151,13 @@ NASI = {"kind": "nasi", "seeds": 1, "protocol": "reduced", "steps": 2, "mu": 1, 
         ((SPACE, "download", "sources", ["nds-cifar10"]), ["download.sources", "nds-cifar10", "analog_nasbench"]),
         ((SPACE, "retrain", "dataset", "cifar-10"), ["retrain.dataset", "cifar-10", "cifar10_subset"]),
         (("protocols", "reduced", "resolution", ...), ["protocol", "reduced", "images", "needs resolution"]),
+        (("protocols", "reduced", "resolution", 4), ["reduced.resolution", "4", "8"]),
+        (("protocols", "reduced", "resolution", "24"), ["reduced.resolution", "24", "integer"]),
+        (("protocols", "reduced", "resolution", [52]), ["reduced.resolution", "[52]", "height, width"]),
+        (("protocols", "reduced", "resolution", [52, 16, 3]), ["reduced.resolution", "[52, 16, 3]", "height, width"]),
+        (("protocols", "reduced", "resolution", [52, 4]), ["reduced.resolution.1", "4", "8"]),
+        (("protocols", "reduced", "resolution", 30), ["reduced has resolution 30", SPACE, "multiples of 4"]),
+        (("protocols", "reduced", "resolution", [52, 15]), ["reduced has resolution [52, 15]", "multiples of 4"]),
         (("base", "spaces", ["nasbench301"]), ["base.spaces", "nasbench301"]),
         (("nasbench301", yaml.safe_load(DEFAULT.read_text())[SPACE]), ["nasbench301", "nasbench201"]),
         (("base", "seed", ...), ["base", "seed"]),
@@ -175,6 +182,15 @@ def assert_refused(study, named):
     message = str(caught.value)
     assert message.startswith("params.yaml: ") and "\n" not in message
     assert all(word in message for word in named), message
+
+
+def test_images_may_be_no_squares_and_of_any_size_where_nothing_halves_them():
+    params.check(changed("protocols", "reduced", "resolution", [52, 16]), Path("params.yaml"))
+    study = changed("protocols", "reduced", "resolution", 85)
+    dense = study.pop(SPACE)
+    dense["download"] = {"sources": ["nasbench360"], "images": "darcy"}
+    study |= {"base": {"seed": 1, "spaces": ["nasbench201_dense"]}, "nasbench201_dense": dense}
+    params.check(study, Path("params.yaml"))
 
 
 def sequences(**changes):

@@ -113,6 +113,12 @@ def test_rows_of_a_cell_become_its_targets_in_whatever_order_they_are(tmp_path_f
         assert {x for name, x in targets.items() if name.endswith("energy_mj")} == {20 + index}
 
 
+def test_networks_of_a_value_per_pixel_have_darcys_error_alone(tmp_path):
+    trained = nasbench360.read("nasbench201_dense", [write_parquet(tmp_path / "dataset.parquet", ENTRIES)])
+    assert [network.architecture for network in trained] == list(CELLS.values())
+    assert {tuple(network.targets) for network in trained} == {("darcy_relative_error",)}
+
+
 def changed(position, **values):
     return [*ENTRIES[:position], ENTRIES[position] | values, *ENTRIES[position + 1 :]]
 

@@ -28,10 +28,12 @@ def own_cache(monkeypatch, tmp_path):
 # --- unlabelled images --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["photographs", "noise"])
-def test_unlabelled_images_follow_the_seed(kind):
+@pytest.mark.parametrize(
+    ("kind", "size"), [("photographs", (16, 16)), ("noise", (16, 16)), ("darcy", (85, 85)), ("emg", (52, 16))]
+)
+def test_unlabelled_images_follow_the_seed(kind, size):
     first, again, other = (unlabelled(kind, 4, 16, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert first.shape == (4, 16, 16, 3)
+    assert first.shape == (4, *size, 3)
     assert first.dtype == np.uint8
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -59,6 +61,36 @@ def test_noise_is_uniform():
     assert len(counts) == 256
     assert counts.min() > 0.7 * counts.mean()
     assert counts.max() < 1.3 * counts.mean()
+
+
+def test_darcys_coefficient_has_two_values_in_few_regions_beside_the_coordinates():
+    images = unlabelled("darcy", 8, 32, np.random.default_rng(0)).astype(int)
+    coefficient, across, down = np.moveaxis(images, -1, 0)
+    assert {*np.unique(coefficient)} == {0, 255}
+    assert 0 < (np.diff(coefficient, axis=1) != 0).mean() < 0.1
+    assert (across == np.rint(np.linspace(0, 255, 85))).all() and (down == across.swapaxes(1, 2)).all()
+
+
+def test_the_gaussian_field_has_the_variances_of_its_covariance():
+    """Of the cosines k = 1, 2 along an edge, (pi^2 k^2 + 9)^-2 each; its mean is zero."""
+    rng = np.random.default_rng(0)
+    fields = np.stack([datasets._gaussian_field(32, rng) for _ in range(2000)])
+    cosines = np.cos(np.pi * np.outer([1, 2], np.arange(32) + 0.5) / 32)
+    first, second = ((fields.mean(axis=1) @ cosine).var() for cosine in cosines)
+    assert first / second == pytest.approx(((4 * np.pi**2 + 9) / (np.pi**2 + 9)) ** 2, rel=0.1)
+    np.testing.assert_allclose(fields.mean(axis=(1, 2)), 0, atol=1e-12)
+
+
+def test_electromyograms_are_grey_of_one_band_and_alike_at_neighbours():
+    images = unlabelled("emg", 64, 32, np.random.default_rng(0))
+    assert (images == images[..., :1]).all()
+    signal = images[..., 0] - images[..., 0].mean(axis=1, keepdims=True)  # (N, time, electrode)
+    power = (np.abs(np.fft.rfft(signal, axis=1)) ** 2).mean(axis=(0, 2))
+    hertz = np.fft.rfftfreq(52, 1 / 200)
+    assert power[hertz < 15].mean() < 0.1 * power[(hertz > 25) & (hertz < 85)].mean()
+    alike = np.corrcoef(signal.reshape(-1, 16).T)
+    assert alike[0, 1] > 0.5 and alike[0, 7] > 0.5  # a ring of eight
+    assert abs(alike[0, 4]) < 0.2 and abs(alike[7, 8]) < 0.2
 
 
 @pytest.mark.parametrize("draw", [labelled, lambda kind: unlabelled(kind, 1, 8, np.random.default_rng(0))])

@@ -28,7 +28,7 @@ from contexts import (
     sequences,
 )  # fmt: skip
 
-from gennas import catalogue, proxies
+from gennas import catalogue, proxies, spaces
 from gennas.errors import InputError
 from gennas.families.images import Classifier, inputs
 from gennas.proxies import regression, short_training
@@ -79,6 +79,15 @@ def test_a_score_depends_on_the_architecture_and_the_seed_only(kind, family):
     assert first[0].status == "ok"
     assert all(math.isfinite(s.score) if s.status == "ok" else s.score == -math.inf for s in first)
     assert len({s.score for s in first}) > 1
+
+
+@pytest.mark.parametrize("kind", catalogue.names("proxies", "images"))
+@pytest.mark.parametrize(("space", "resolution"), [("nasbench201", [52, 16]), ("nasbench201_dense", [11, 9])])
+def test_a_proxy_scores_networks_on_images_that_are_no_squares(kind, space, resolution):
+    ctx = context(space=spaces.load(space), protocol={"resolution": resolution, "iterations": 2})
+    assert inputs(ctx).shape == (4, 3, *resolution)
+    (found,) = proxies.make(kind, ctx)([(2, 1, 2, 1, 4, 2)])
+    assert found.status == "ok" and math.isfinite(found.score)
 
 
 @pytest.mark.parametrize(("kind", "family"), EVERY)

@@ -183,12 +183,13 @@ def test_gdas_is_differentiated_through_the_operation_drawn_alone():
 
 def test_the_cost_of_an_operation():
     """Of the benchmark's first stage."""
-    costs = {name: round(log_cost(name, 16, 32), 1) for name in OPERATIONS}
+    costs = {name: round(log_cost(name, 16, 32 * 32), 1) for name in OPERATIONS}
     assert costs["nor_conv_3x3"] == 11.0 and costs["avg_pool_3x3"] == 7.4
     assert costs["skip_connect"] == 3.5 and costs["none"] == 0.0
-    table = build(1.0, 0.2).costs(32)
-    stages = [log_cost("nor_conv_3x3", 16 * 2**k, 32 // 2**k) for k in range(3)]
+    table = build(1.0, 0.2).costs((32, 32))
+    stages = [log_cost("nor_conv_3x3", 16 * 2**k, (32 // 2**k) ** 2) for k in range(3)]
     assert table.shape == (6, 5) and float(table[2, 3]) == pytest.approx(np.mean(stages))
+    assert torch.equal(build(1.0, 0.2).costs((64, 16)), table)  # as many pixels
 
 
 def test_the_discrete_gradient_is_that_of_the_expectation():
@@ -228,7 +229,7 @@ def test_the_policy_gradient_has_the_concrete_density():
 def test_what_costs_too_much_ends_as_nothing(estimator):
     """If the loss counts for nothing beside the cost."""
     torch.manual_seed(7)
-    logits, costs = torch.zeros(6, 5, requires_grad=True), build(0.125, 0.2).costs(8)
+    logits, costs = torch.zeros(6, 5, requires_grad=True), build(0.125, 0.2).costs((8, 8))
     penalty = snas.make_penalty(costs, 2.0, estimator)
     optimizer = torch.optim.Adam([logits], 0.05)
     for step in range(400):
