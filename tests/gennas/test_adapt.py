@@ -186,6 +186,12 @@ def test_flops_of_sequences_are_counted_whatever_torch_fuses():
 # --- inputs, protocols, repetitions --------------------------------------------------------------
 
 
+def test_default_inputs_have_the_height_and_width_of_the_protocol():
+    layer = nn.Conv2d(3, 4, 1, bias=False)
+    protocol = replace(TINY, resolution=(12, 20))
+    assert gennas.score(layer, "flops", protocol=protocol).score == 2 * 3 * 4 * 12 * 20
+
+
 def test_default_inputs_are_the_same_noise_each_time():
     model = make(ResNet)
     assert gennas.score(model, "naswot") == gennas.score(model, "naswot")

@@ -189,6 +189,7 @@ def test_images_may_be_no_squares_and_of_any_size_where_nothing_halves_them():
     study = changed("protocols", "reduced", "resolution", 85)
     dense = study.pop(SPACE)
     dense["download"] = {"sources": ["nasbench360"], "images": "darcy"}
+    dense["search_architecture"]["searches"] = {"evolution": search()}  # there is no supernet
     study |= {"base": {"seed": 1, "spaces": ["nasbench201_dense"]}, "nasbench201_dense": dense}
     params.check(study, Path("params.yaml"))
 
