@@ -88,7 +88,7 @@ def test_every_module_has_a_room():
 @pytest.mark.parametrize(
     ("module", "source", "expected"),
     [
-        ("gennas.spaces.nasbench201.cell", "from gennas import proxies", ["gennas.proxies"]),
+        ("gennas.spaces.common.nasbench201.cell", "from gennas import proxies", ["gennas.proxies"]),
         ("gennas.spaces", "def f():\n    import gennas.proxies.naswot", ["gennas.proxies"]),
         ("gennas.proxies.naswot", "from stages.support import artifacts", ["stages.support"]),
         ("gennas.searches.nasi", "from gennas.training import recipe", ["gennas.training"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gennas.errors import InputError
-from gennas.spaces.nasbench201.cell import EDGES, Architecture, all_architectures, to_id
+from gennas.spaces.common.nasbench201.cell import EDGES, Architecture, all_architectures, to_id
 
 T = TypeVar("T")
 FIX = "get the file again"

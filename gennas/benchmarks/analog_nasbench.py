@@ -16,7 +16,7 @@ from gennas.benchmarks._nasbench201 import complete, from_encoding
 from gennas.files import pickles
 from gennas.files.fetch import PackageFile
 from gennas.files.values import percentage
-from gennas.spaces.nasbench201.cell import Architecture, all_architectures
+from gennas.spaces.common.nasbench201.cell import Architecture, all_architectures
 from gennas.targets import ACCURACY
 
 DECLARATION = {"spaces": ["nasbench201"]}

@@ -23,7 +23,7 @@ from gennas.benchmarks import Trained
 from gennas.benchmarks._nasbench201 import complete, from_encoding, read_csv
 from gennas.files.fetch import File
 from gennas.files.values import up_to
-from gennas.spaces.nasbench201.cell import Architecture, all_architectures
+from gennas.spaces.common.nasbench201.cell import Architecture, all_architectures
 from gennas.targets import ENERGY_MJ, LATENCY
 
 DECLARATION = {"spaces": ["nasbench201"]}

@@ -14,7 +14,7 @@ from gennas.benchmarks._nasbench201 import FIX, complete
 from gennas.files.documents import read_json
 from gennas.files.fetch import File
 from gennas.files.values import percentage
-from gennas.spaces.nasbench201.cell import Architecture, all_architectures
+from gennas.spaces.common.nasbench201.cell import Architecture, all_architectures
 from gennas.targets import ACCURACY
 
 DECLARATION = {"spaces": ["nasbench201"]}

@@ -17,7 +17,7 @@ from gennas.benchmarks import Trained
 from gennas.benchmarks._nasbench201 import complete, read_csv
 from gennas.files.fetch import File
 from gennas.files.values import percentage
-from gennas.spaces.nasbench201.cell import Architecture, all_architectures, from_id
+from gennas.spaces.common.nasbench201.cell import Architecture, all_architectures, from_id
 from gennas.targets import ACCURACY
 
 DECLARATION = {"spaces": ["nasbench201"]}

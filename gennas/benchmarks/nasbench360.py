@@ -31,7 +31,7 @@ from gennas.benchmarks._nasbench201 import FIX, by_index, complete
 from gennas.errors import InputError
 from gennas.files.fetch import File
 from gennas.files.values import percentage, up_to
-from gennas.spaces.nasbench201.cell import Architecture, all_architectures, to_id
+from gennas.spaces.common.nasbench201.cell import Architecture, all_architectures, to_id
 from gennas.targets import ACCURACY, ENERGY_MJ, LATENCY, RELATIVE_ERROR
 
 DECLARATION = {"spaces": ["nasbench201", "nasbench201_dense"]}

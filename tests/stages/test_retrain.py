@@ -204,7 +204,7 @@ def test_a_checkpoint_counts_for_the_code_of_the_network_too(study, tmp_path, mo
     """Code that is imported only when the network is built."""
     seen = []
     monkeypatch.setattr(retrain, "fingerprint", lambda *values: seen.append(values[-1]) or "study")
-    for module in [name for name in sys.modules if name.startswith("gennas.spaces.nasbench201.network")]:
+    for module in [name for name in sys.modules if name.startswith("gennas.spaces.common.nasbench201.network")]:
         monkeypatch.delitem(sys.modules, module)
     for folder in ("one", "two"):
         retrain.unit(**unit(study, tmp_path / folder, epochs=1))

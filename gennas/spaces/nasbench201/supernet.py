@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS
-from gennas.spaces.nasbench201.network import Network, operation, size
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS
+from gennas.spaces.common.nasbench201.network import Network, operation, size
 
 
 class MixedCell(nn.Module):

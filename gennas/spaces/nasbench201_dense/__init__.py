@@ -14,21 +14,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gennas.spaces.nasbench201.cell import LABELS as LABELS
-from gennas.spaces.nasbench201.cell import VERTICES as VERTICES
-from gennas.spaces.nasbench201.cell import Architecture as Architecture
-from gennas.spaces.nasbench201.cell import all_architectures as all_architectures
-from gennas.spaces.nasbench201.cell import encode as encode
-from gennas.spaces.nasbench201.cell import from_graph as from_graph
-from gennas.spaces.nasbench201.cell import from_id as from_id
-from gennas.spaces.nasbench201.cell import graph as graph
-from gennas.spaces.nasbench201.cell import mutate as mutate
-from gennas.spaces.nasbench201.cell import neighbours as neighbours
-from gennas.spaces.nasbench201.cell import random_architecture as random_architecture
-from gennas.spaces.nasbench201.cell import to_id as to_id
-from gennas.spaces.nasbench201.growth import LEVELS as LEVELS
-from gennas.spaces.nasbench201.growth import ROOT as ROOT
-from gennas.spaces.nasbench201.growth import expansions as expansions
+from gennas.spaces.common.nasbench201.cell import LABELS as LABELS
+from gennas.spaces.common.nasbench201.cell import VERTICES as VERTICES
+from gennas.spaces.common.nasbench201.cell import Architecture as Architecture
+from gennas.spaces.common.nasbench201.cell import all_architectures as all_architectures
+from gennas.spaces.common.nasbench201.cell import encode as encode
+from gennas.spaces.common.nasbench201.cell import from_graph as from_graph
+from gennas.spaces.common.nasbench201.cell import from_id as from_id
+from gennas.spaces.common.nasbench201.cell import graph as graph
+from gennas.spaces.common.nasbench201.cell import mutate as mutate
+from gennas.spaces.common.nasbench201.cell import neighbours as neighbours
+from gennas.spaces.common.nasbench201.cell import random_architecture as random_architecture
+from gennas.spaces.common.nasbench201.cell import to_id as to_id
+from gennas.spaces.common.nasbench201.growth import LEVELS as LEVELS
+from gennas.spaces.common.nasbench201.growth import ROOT as ROOT
+from gennas.spaces.common.nasbench201.growth import expansions as expansions
 from gennas.spaces.nasbench201_dense.canonical_form import canonical as canonical
 from gennas.spaces.nasbench201_dense.canonical_form import layers as layers
 

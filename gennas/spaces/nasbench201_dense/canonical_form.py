@@ -6,8 +6,8 @@ elsewhere, too.
 
 from __future__ import annotations
 
-from gennas.spaces.nasbench201.canonical_form import INPUT, SKIP, Wires, all_wires, first_cells, simplified
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS, Architecture
+from gennas.spaces.common.nasbench201.canonical_form import INPUT, SKIP, Wires, all_wires, first_cells, simplified
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS, Architecture
 
 #: A skip with weights: no operation of the cell's.
 PROJECTION = len(OPERATIONS)
@@ -19,11 +19,11 @@ def canonical(architecture: Architecture) -> Architecture:
 
 
 def wiring(architecture: Architecture) -> Wires:
-    """As `nasbench201.canonical_form.wiring`, of the cell that doubles the channels."""
+    """As that of NAS-Bench-201, but of the cell that doubles the channels."""
     wires = all_wires(architecture)
     return simplified([(s, t, PROJECTION if (s, op) == (INPUT, SKIP) else op) for s, t, op in wires])
 
 
 def layers(architecture: Architecture) -> tuple[tuple[bool, int], ...]:
-    """Its operations, and whether they read the input, wherever they are: see `nasbench201.cell.layers`."""
+    """Its operations, and whether they read the input, wherever they are: see those of NAS-Bench-201."""
     return tuple(sorted((source == INPUT, op) for op, (source, _) in zip(architecture, EDGES, strict=True)))

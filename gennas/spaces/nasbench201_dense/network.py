@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from gennas.spaces.nasbench201.cell import Architecture
-from gennas.spaces.nasbench201.network import Cell, Network, size
+from gennas.spaces.common.nasbench201.cell import Architecture
+from gennas.spaces.common.nasbench201.network import Cell, Network, size
 
 
 def build(architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> Network:

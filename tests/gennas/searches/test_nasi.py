@@ -13,7 +13,7 @@ from gennas.searches import nasi
 from gennas.searches.base import SearchContext
 from gennas.searches.candidates import OfSpace
 from gennas.spaces import nasbench201
-from gennas.spaces.nasbench201.cell import OPERATIONS
+from gennas.spaces.common.nasbench201.cell import OPERATIONS
 from gennas.spaces.nasbench201.supernet import build as build_supernet
 from stages import search_architecture
 from stages.support import artifacts

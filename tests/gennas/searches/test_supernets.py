@@ -20,7 +20,7 @@ from gennas.searches.candidates import OfSpace
 from gennas.searches.common import lessons, supernets
 from gennas.searches.common.supernets import Draw, Training, one
 from gennas.spaces import nasbench201
-from gennas.spaces.nasbench201.cell import OPERATIONS
+from gennas.spaces.common.nasbench201.cell import OPERATIONS
 from gennas.spaces.nasbench201.supernet import build, log_cost
 from stages import search_architecture
 

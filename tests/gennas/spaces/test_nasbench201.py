@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gennas.spaces import nasbench201
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS
 
 
 def test_nasbench201_has_15625_cells_of_distinct_ids():

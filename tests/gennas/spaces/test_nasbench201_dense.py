@@ -7,9 +7,9 @@ from torch import nn
 
 from gennas import costs
 from gennas.spaces import nasbench201, nasbench201_dense
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS
+from gennas.spaces.common.nasbench201.network import Cell
 from gennas.spaces.common.packing import pack
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS
-from gennas.spaces.nasbench201.network import Cell
 
 NONE, SKIP, SMALL, CONV, POOL = range(5)
 CELLS = nasbench201_dense.all_architectures()

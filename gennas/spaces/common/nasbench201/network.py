@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS, Architecture
 from gennas.spaces.common.packing import pack
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS, Architecture
 
 #: Width of the first stage, and cells per stage, of the networks that the benchmark trained.
 BENCHMARK_CHANNELS, BENCHMARK_CELLS = 16, 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS, Architecture
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS, Architecture
 
 #: Nodes that are decided one after another.
 LEVELS = 3

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from gennas.spaces.nasbench201.cell import EDGES, OPERATIONS, Architecture, all_architectures
+from gennas.spaces.common.nasbench201.cell import EDGES, OPERATIONS, Architecture, all_architectures
 
 #: (source node, target node, operation) of each edge that does something.
 Wires = tuple[tuple[int, int, int], ...]
