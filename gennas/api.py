@@ -125,25 +125,40 @@ class Cost(NamedTuple):
 
 
 def cost(
-    model: nn.Module, kind: str, *, inputs: np.ndarray | torch.Tensor | None = None, **constants: float
+    model: nn.Module | Callable[[], nn.Module],
+    kind: str,
+    *,
+    inputs: np.ndarray | torch.Tensor | None = None,
+    **constants: float,
 ) -> dict[str, Cost]:
-    """What a network takes to be stored and run, for one input: a cost, or all those whose names begin with `kind`.
+    """What a network takes to be stored or run, by name, each with its unit.
 
-    `kind` is one of `gennas.names("costs")`, or such as `imc`, in-memory computing: energy, latency and crossbars.
-    `inputs` are those of one pass, of which the first dimension is 1: by default an image (1, 3, 32, 32). `constants`
-    are of crossbars, see `gennas.costs.crossbars.Constants`. The model, its mode and buffers stay as they are.
+    `kind` is one of `gennas.names("costs")`: one thing, such as `flops`, or several that one pass says, such as the
+    energy, latency and crossbars of `imc`, in-memory computing. A copy of the model is run once in evaluation mode, on
+    the CPU, on all `inputs` that are given; by default on one image (1, 3, 32, 32). `constants` are the cost's own, in
+    the units that their names end in; `docs/costs.md` lists them.
+
+    Sources: in the modules of `gennas.costs`.
 
     >>> import torch
     >>> import gennas
     >>> model = torch.nn.Conv2d(3, 8, 3, padding=1)
     >>> gennas.cost(model, "parameters")
     {'parameters': Cost(value=224.0, unit='parameters')}
-    >>> {name: round(value, 2) for name, (value, _) in gennas.cost(model, "imc").items()}
-    {'imc_crossbars': 1.0, 'imc_energy': 0.54, 'imc_latency': 0.82}
+    >>> for name, (value, unit) in gennas.cost(model, "imc", adc_pj=20.0).items():
+    ...     print(name, round(value, 2), unit)
+    imc_energy 5.35 µJ
+    imc_latency 0.82 ms
+    imc_crossbars 1.0 crossbars
+    >>> gennas.cost(model, "flops", adc_pj=20.0)
+    Traceback (most recent call last):
+    gennas.errors.InputError: adc_pj: flops has no such constant (it has none); leave it out
     """
+    from gennas import costs
     from gennas.adapt.costs import measure
 
-    return {name: Cost(*found) for name, found in measure(model, kind, inputs, constants).items()}
+    found = measure(model, kind, inputs, constants)
+    return {name: Cost(value, costs.unit(name)) for name, value in found.items()}
 
 
 def combine(
@@ -217,7 +232,7 @@ def search(
     one per objective, for a search that takes several. Each architecture is scored once, however often it is asked
     for. `batch` architectures are chosen, then scored together. `options` are the search's own; for those that take
     them, `prior` are label-free scores of some ids, and `encoding` a vector (D,) of each. The answer keeps to the
-    `constraints`, bounds on costs (`gennas.names("costs")`) such as `{"flops": {"quantile_at_most": 0.5}}`, see
+    `constraints`, bounds on costs (`gennas.costs.names()`) such as `{"flops": {"quantile_at_most": 0.5}}`, see
     `gennas.searches.constraints`. `cost`, a function of ids, too, makes a second objective of
     what is known without an evaluation: a number each, lower is better, of which a step's scores have the negative.
     `bayesian` takes two objectives in this form only, and asks for the cost of its whole pool; it searches the front of

@@ -162,14 +162,14 @@ def unit(
     steps: Path, benchmark: list[Path], images: list[Path], scores: list[Path], labelled: list[Path], prior: list[Path],
     vectors: list[Path], checkpoint: Path,
     space: str, name: str, search: dict[str, Any], candidates: str, objectives: list[dict[str, Any]],
-    protocol: dict[str, Any], target: str, crossbars: dict[str, Any], seed: int, repetition: int, workers: int = 1,
+    protocol: dict[str, Any], target: str, constants: dict[str, Any], seed: int, repetition: int, workers: int = 1,
 ) -> None:  # fmt: skip
     """One run of one search: its steps."""
     asked = [given["benchmark"] for given in objectives if "benchmark" in given]
     found = find_candidates(candidates, space, benchmark, dict.fromkeys([target, *asked]))
     with named(search, name):  # the same for all runs
-        bounds = constraints.find(search.get("constraints", {}), spaces.load(space), found, seed, crossbars)
-    sources = Sources(space, seed, target, benchmark, images, scores, labelled, crossbars)
+        bounds = constraints.find(search.get("constraints", {}), spaces.load(space), found, seed, constants)
+    sources = Sources(space, seed, target, benchmark, images, scores, labelled, constants)
     halving = make_halving(search, objectives)
     with open_workers(workers, objectives) as pool:
         scorer = Objectives([sources.make(given, pool, halving=halving) for given in objectives])
@@ -187,7 +187,7 @@ def unit(
 
 def gather(
     units: list[Path], benchmark: Path, trajectory: Path, regret: Path, fronts_table: Path, members: Path,
-    space: str, judges: dict[str, str], asked: dict[str, list[str]], crossbars: dict[str, Any],
+    space: str, judges: dict[str, str], asked: dict[str, list[str]], constants: dict[str, Any],
 ) -> None:  # fmt: skip
     """The steps of all runs, and how good each answer really is by the column that judges its search.
 
@@ -204,7 +204,7 @@ def gather(
     rows = [judged(row) for row in steps.to_pylist()]
     artifacts.write_rows(rows, artifacts.TRAJECTORY, trajectory, artifacts.made_with(steps))
     artifacts.write_text(regret_csv(rows), regret)
-    judged_fronts, found = judge_fronts(rows, Known(space, benchmark, crossbars), judges, asked)
+    judged_fronts, found = judge_fronts(rows, Known(space, benchmark, constants), judges, asked)
     artifacts.write_rows(judged_fronts, artifacts.FRONTS, fronts_table)
     artifacts.write_rows(found, artifacts.FRONT_MEMBERS, members)
 

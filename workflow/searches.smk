@@ -11,9 +11,21 @@ def by_search(wildcards):
     return search(wildcards).get("by", [])
 
 
-def crossbars(wildcards):
-    """The constants of the costs of in-memory computing, where they are not the library's."""
-    return PARAMS[wildcards.space]["search_architecture"].get("crossbars", {})
+def cost_constants(wildcards):
+    """The constants of costs, by their modules, where they are not the library's."""
+    return PARAMS[wildcards.space]["search_architecture"].get("costs", {})
+
+
+def search_costs(wildcards):
+    """The modules of the costs that constrain a search or that it scores by."""
+    objectives = filter(None, map(scorers.cost, scorers.names(by_search(wildcards))))
+    return sorted({*map(costs.kind_of, [*search(wildcards).get("constraints", {}), *objectives])})
+
+
+def search_constants(wildcards):
+    """The constants of these costs alone, so that another one's change runs no search again."""
+    given = cost_constants(wildcards)
+    return {kind: given[kind] for kind in search_costs(wildcards) if kind in given}
 
 
 def by_finals(wildcards):
@@ -101,9 +113,8 @@ def searching_code(stage, by, kinds=lambda wildcards: []):
 
 def search_modules(wildcards):
     """What a search imports by name: its kind, and the costs that constrain it or that it scores by."""
-    objectives = filter(None, map(scorers.cost, scorers.names(by_search(wildcards))))
-    costs = sorted({*search(wildcards).get("constraints", {}), *objectives})
-    return [f"gennas/searches/{search(wildcards)['kind']}", *(f"gennas/costs/{cost}" for cost in costs)]
+    kind = search(wildcards)["kind"]
+    return [f"gennas/searches/{kind}", *(f"gennas/costs/{cost}" for cost in search_costs(wildcards))]
 
 
 def search_job(wildcards):

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
-from gennas import catalogue, costs
+from gennas import costs
+from gennas.adapt.copies import Model, make_copy, reason, title
+from gennas.adapt.run import Images, computing_on, random_state_kept
 from gennas.errors import InputError
 
 IMAGE = (1, 3, 32, 32)
 
 
-def measure(
-    model: nn.Module, kind: str, inputs: np.ndarray | torch.Tensor | None, constants: Mapping[str, float]
-) -> dict[str, tuple[float, str]]:
-    """Value and unit of the cost of a name, or of those whose names begin with it."""
-    known = catalogue.names("costs")
-    names = [name for name in known if name == kind or name.startswith(f"{kind}_")]
-    if not names:
-        raise InputError(f"kind: {kind!r} is no cost (known: {', '.join(known)})")
-    taking = [name for name in names if catalogue.declaration("costs", name).get("crossbars")]
-    if constants and not taking:
-        raise InputError(f"{min(constants)}: the cost {kind} has no constants; leave it out")
-    batch = torch.zeros(IMAGE) if inputs is None else torch.as_tensor(inputs)
-    if len(batch) != 1 and taking:
-        raise InputError(f"inputs: {len(batch)} of them; give one, whose first dimension is 1")
-    network = copy.deepcopy(model).eval()
-    return {name: (costs.of_network(network, batch, name, constants), costs.unit(name)) for name in names}
+def measure(model: Model, kind: str, inputs: Images | None, constants: Mapping[str, Any]) -> dict[str, float]:
+    """What a module measures of a copy of a network in evaluation mode, by name. See `gennas.api.cost`."""
+    costs.check_constants(kind, constants)
+    batch = torch.zeros(IMAGE) if inputs is None else torch.as_tensor(inputs).detach().cpu()
+    batch = batch.float() if batch.is_floating_point() else batch
+    device = torch.device("cpu")
+    with computing_on(device), random_state_kept(device, 0):
+        return _run(model, kind, batch, constants)
+
+
+def _run(model: Model, kind: str, batch: Tensor, constants: Mapping[str, Any]) -> dict[str, float]:
+    network = make_copy(model).eval()
+    try:
+        return costs.of_network(network, batch, kind, constants)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a forward can raise
+        given = f"{batch.dtype} of shape {tuple(batch.shape)}"
+        raise InputError(
+            f"model: {title(model)} fails on {given} ({reason(error)}); give inputs= that it reads"
+        ) from error

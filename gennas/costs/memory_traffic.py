@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from gennas.costs.counting import count
 
-DECLARATION = {"unit": "byte"}
+DECLARATION = {"units": {"memory_traffic": "byte"}, "alike": "layers"}
 
 
-def cost(network: nn.Module, inputs: Tensor) -> float:
+def cost(network: nn.Module, inputs: Tensor) -> tuple[float]:
     """Bytes, were every layer to read its inputs from memory and to write its outputs there."""
-    return float(count(network, inputs).bytes)
+    return (float(count(network, inputs).bytes),)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-DECLARATION = {"unit": "parameters"}
+DECLARATION = {"units": {"parameters": "parameters"}, "alike": "layers"}
 
 
-def cost(network: nn.Module, inputs: Tensor) -> float:
+def cost(network: nn.Module, inputs: Tensor) -> tuple[float]:
     """How many there are, each counted once."""
-    return float(sum(parameter.numel() for parameter in network.parameters()))
+    return (float(sum(parameter.numel() for parameter in network.parameters())),)

@@ -18,6 +18,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
 
     def count(architecture: Any) -> Score:
         network = context.space.build(architecture).eval()
-        return Score(flops.cost(network, torch.zeros(context.space.INPUT_SHAPE)))
+        (found,) = flops.cost(network, torch.zeros(context.space.INPUT_SHAPE))
+        return Score(found)
 
     return lambda architectures: map(count, architectures)

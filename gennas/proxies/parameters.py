@@ -19,6 +19,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     def count(architecture: Any) -> Score:
         with torch.device("meta"):
             network = context.space.build(architecture)
-        return Score(parameters.cost(network, torch.empty(0)))
+        (found,) = parameters.cost(network, torch.empty(0))
+        return Score(found)
 
     return lambda architectures: map(count, architectures)

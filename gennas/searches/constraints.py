@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gennas import catalogue
-from gennas.costs import Costs
+from gennas import costs
 from gennas.errors import InputError
 from gennas.seeds import derive_seed
 
@@ -76,22 +75,22 @@ def find(
     space: Space,
     candidates: Candidates,
     seed: int,
-    crossbars: Mapping[str, Any] | None = None,
+    constants: costs.Constants | None = None,
 ) -> Constraints:
     """The constraints of a section of params.yaml on the candidates, of which `SAMPLE` are drawn with the seed.
 
-    `crossbars` are the constants of those costs that take them (`gennas.costs.crossbars`).
+    `constants` are those of costs, by their modules.
     Raises InputError for a cost or bound that there is not, and if none of the sample meets the constraints.
     """
     if not section:
         return UNCONSTRAINED
     for name, own in section.items():
-        catalogue.declaration("costs", name)
+        costs.kind_of(name)
         if unknown := own.keys() - BOUNDS:
             raise InputError(f"constraints.{name}: {min(unknown)!r} is no bound; give {', '.join(sorted(BOUNDS))}")
     rng = np.random.default_rng(derive_seed(seed, "constraints"))
     sample = [candidates.to_id(candidates.draw(rng)) for _ in range(SAMPLE)]
-    return Constraints(section, Costs(space, list(section), crossbars), sample)
+    return Constraints(section, costs.Costs(space, list(section), constants), sample)
 
 
 def keep(candidates: Candidates, constraints: Constraints, declared: Mapping[str, Any]) -> Candidates:

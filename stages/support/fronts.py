@@ -118,11 +118,11 @@ def answers(steps: Rows) -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of all architectures of the benchmark; `crossbars` are the constants of some costs."""
+    """What is known of all architectures of the benchmark; `constants` are those of costs, by their modules."""
 
     space: str
     benchmark: Path
-    crossbars: Mapping[str, Any]
+    constants: costs.Constants
 
     @cached_property
     def table(self) -> pa.Table:
@@ -146,7 +146,7 @@ class Known:
         """A cost, by the name that params.yaml gives it."""
         if measure := scorers.cost(name):
             ids = self.table["architecture"].to_pylist()
-            values = costs.Costs(spaces.load(self.space), [measure], self.crossbars)(ids)[:, 0]
+            values = costs.Costs(spaces.load(self.space), [measure], self.constants)(ids)[:, 0]
             return Spent(name, costs.unit(measure), dict(zip(ids, values.tolist(), strict=True)))
         truth = read_ground_truth(self.benchmark, name.removeprefix(f"{scorers.BENCHMARK}."))
         return Spent(name, truth.target.unit, truth.values)

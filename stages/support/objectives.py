@@ -18,7 +18,7 @@ import numpy as np
 
 from gennas import catalogue, spaces
 from gennas.aggregates import Labels
-from gennas.costs import Costs
+from gennas.costs import Constants, Costs
 from gennas.errors import InputError
 from gennas.scoring import Score
 from gennas.searches.base import Scores
@@ -171,7 +171,7 @@ class Sources:
     images: Sequence[Path]
     sample: Sequence[Path]  # scores of the evaluated sample
     labelled: Sequence[Path]  # scores of the labelled architectures
-    crossbars: Mapping[str, Any] = field(default_factory=dict)  # constants of some costs
+    constants: Constants = field(default_factory=dict)  # of costs
 
     @cached_property
     def quality(self) -> Mapping[str, float]:
@@ -196,7 +196,7 @@ class Sources:
         if "benchmark" in given:
             return by_benchmark(read_ground_truth(self.benchmark[0], given["benchmark"]))
         if "cost" in given:
-            return by_cost(Costs(spaces.load(self.space), [given["cost"]], self.crossbars))
+            return by_cost(Costs(spaces.load(self.space), [given["cost"]], self.constants))
         if "proxy" in given:
             return by_proxy(workers, self.scorer(given["proxy"], repetition), halving)
         members = given["members"]

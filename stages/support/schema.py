@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "workflow" / "schemas" / "params.schema.yaml"
 #: The definition of the keys that all kinds of a room have.
 SECTIONS = {"proxies": "proxy", "aggregates": "aggregate", "encodings": "encoding", "searches": "search"}
+#: Rooms whose plug-ins declare options.
+DOCUMENTED = (*SECTIONS, "costs")
 _SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
@@ -166,7 +168,7 @@ OPTIONS = """
 def documentation() -> str:
     """docs/parameters.md."""
     page = HEAD + "\n".join(rows(load_schema())) + "\n"
-    for room in SECTIONS:
+    for room in DOCUMENTED:
         if table := [*option_rows(room)]:
             page += OPTIONS.format(room=room) + "\n".join(table) + "\n"
     return page

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gennas import catalogue, spaces
+from gennas import catalogue, costs, spaces
+from gennas.errors import InputError
 from stages.support import scorers
 
 Params = Mapping[str, Any]
@@ -14,6 +15,7 @@ Params = Mapping[str, Any]
 def search_problems(params: Params, space: str) -> Iterator[str]:
     """Searches by what is not there, of too many objectives, or without the supernet that they need."""
     section = params[space]["search_architecture"]
+    yield from constant_problems(section)
     for name, search in section["searches"].items():
         key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
         yield from scorer_problems(params[space], key, search)
@@ -30,8 +32,21 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
             yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
         yield from growth_problems(section, space, key, declared)
         for cost in search.get("constraints", {}):
-            if cost not in catalogue.names("costs"):
-                yield f"{key}.constraints: {cost!r} is no cost (known: {', '.join(catalogue.names('costs'))})"
+            if cost not in costs.names():
+                yield f"{key}.constraints: {cost!r} is no cost (known: {', '.join(costs.names())})"
+
+
+def constant_problems(section: Params) -> Iterator[str]:
+    """Constants that no cost has, or of another type."""
+    for kind, constants in section.get("costs", {}).items():
+        key = f"search_architecture.costs.{kind}"
+        if kind not in catalogue.names("costs"):
+            yield f"{key}: there is no such module of costs (known: {', '.join(catalogue.names('costs'))})"
+            continue
+        try:
+            costs.check_constants(kind, constants)
+        except InputError as error:
+            yield f"{key}.{error}"
 
 
 def growth_problems(section: Params, space: str, key: str, declared: Params) -> Iterator[str]:
@@ -53,8 +68,8 @@ def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
     known = [*section["train_proxy"]["proxies"], *section["aggregate"], scorers.BENCHMARK]
     for name in scorers.names(scored.get("by", [])):
         if (cost := scorers.cost(name)) is not None:
-            if cost not in catalogue.names("costs"):
-                yield f"{key}.by: {cost!r} is no cost (known: {', '.join(catalogue.names('costs'))})"
+            if cost not in costs.names():
+                yield f"{key}.by: {cost!r} is no cost (known: {', '.join(costs.names())})"
         elif name not in known and scorers.column(section, name) is None:
             yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
     if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):

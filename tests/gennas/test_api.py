@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import gennas
 from gennas import catalogue, proxies
@@ -22,7 +23,7 @@ from gennas.stats import relative_ranks
 from stages.support.workers import Scorer
 from tests.networks import PlainNet, ResNet
 
-PUBLIC = ["combine", "load_benchmark", "load_space", "names", "rank", "score", "search"]
+PUBLIC = ["combine", "cost", "load_benchmark", "load_space", "names", "rank", "score", "search"]
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 TINY = Protocol(0.5, 0.2, 4, 60, resolution=16, target_channels=8, iterations=3)
 LABELS = [90.0, math.nan, 91.5, 88.0, 93.0, math.nan, 89.0]
@@ -194,6 +195,46 @@ def test_rank_is_by_score_best_first_and_keeps_the_order_of_equals():
 def test_rank_names_the_network_that_fails():
     with pytest.raises(InputError, match=r"^second: taps: the network has no module 'layer2'"):
         gennas.rank({"first": ResNet(), "second": PlainNet()}, taps=["layer2", "layer3", "layer4"], protocol=TINY)
+
+
+# --- cost ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", catalogue.names("costs"))
+def test_a_cost_has_units_and_leaves_the_network_as_it_was(kind):
+    model = ResNet(4).train()
+    weights, state = model.state_dict(), torch.get_rng_state()
+    before = {name: tensor.clone() for name, tensor in weights.items()}
+    found = gennas.cost(model, kind, inputs=np.zeros((1, 3, 64, 64)))
+    assert {name: cost.unit for name, cost in found.items()} == catalogue.declaration("costs", kind)["units"]
+    assert all(cost.value > 0 for cost in found.values())
+    assert model.training and all(torch.equal(weights[name], before[name]) for name in before)
+    assert gennas.cost(lambda: ResNet(4), kind).keys() == found.keys()  # which draws weights
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_cost_is_of_the_inputs_and_constants_that_are_given():
+    model = nn.Conv2d(3, 8, 3, padding=1)
+    small, large = (gennas.cost(model, "flops", inputs=torch.zeros(1, 3, side, side))["flops"] for side in (16, 32))
+    assert large.value == 4 * small.value
+    fast, slow = (gennas.cost(model, "imc", read_ns=time)["imc_latency"] for time in (10, 100))
+    assert slow.value == pytest.approx(10 * fast.value) and slow == gennas.cost(model, "imc")["imc_latency"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("weight", {}, r"^'weight' is none of the costs of gennas \(known: flops, imc, "),
+        ("imc", {"volts": 1}, r"^volts: imc has no such constant \(it has crossbar_rows, .*buffer_pj\); leave it out$"),
+        ("flops", {"adc_pj": 1}, r"^adc_pj: flops has no such constant \(it has none\); leave it out$"),
+        ("imc", {"cell_bits": 0}, "^cell_bits: 0 is less than .*; it is bits of a memory cell"),
+        ("flops", {"inputs": torch.zeros(2, 5)}, r"^model: Conv2d fails on torch.float32 of shape \(2, 5\) .*"),
+    ],
+)
+def test_cost_refuses(kind, options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        gennas.cost(nn.Conv2d(3, 8, 3), kind, **options)
+    assert "\n" not in str(caught.value)
 
 
 # --- combine -------------------------------------------------------------------------------------

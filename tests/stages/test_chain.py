@@ -130,13 +130,13 @@ class Chain:
         for name, search in SEARCHES.items():
             self.run(
                 search_architecture.unit, name=name, search=search, candidates="benchmark", protocol={}, repetition=0,
-                labelled=[], prior=[], vectors=[], crossbars={}, objectives=self.objectives(search["by"]),
+                labelled=[], prior=[], vectors=[], constants={}, objectives=self.objectives(search["by"]),
                 steps=f"{name}.parquet",
             )  # fmt: skip
         units = self.at(*(f"{name}.parquet" for name in SEARCHES))
         judges = {name: scorers.judge(self.section, search) for name, search in SEARCHES.items()}
         self.run(search_architecture.gather, units=units, regret="regret.csv", judges=judges,
-                 fronts_table="fronts.parquet", members="front_members.parquet", asked={}, crossbars={})  # fmt: skip
+                 fronts_table="fronts.parquet", members="front_members.parquet", asked={}, constants={})  # fmt: skip
         self.run(
             finals.unit, steps=self.at("evolution.parquet"), finals="evolution-finals.parquet", labelled=[],
             name="evolution", objectives=self.objectives(FINALS["by"]), finalists=2, repetitions=1,

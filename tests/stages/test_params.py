@@ -279,6 +279,22 @@ def test_constraints_are_bounds_on_costs_of_searches_that_score():
     assert_refused(changed(*SEARCHES, "mine", {**NASI, "constraints": bounds}), ["nasi has no such option"])
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"imcs": {}}, ["costs.imcs", "known: flops, imc"]),
+        ({"imc": {"volts": 1}}, ["costs.imc.volts", "adc_pj", "leave it out"]),
+        ({"imc": {"crossbar_rows": 0}}, ["costs.imc.crossbar_rows", "0", "rows, and columns, of a crossbar"]),
+        ({"imc": {"cell_bits": 1.5}}, ["costs.imc.cell_bits", "1.5", "integer"]),
+        ({"flops": {"adc_pj": 1}}, ["costs.flops.adc_pj", "none"]),
+    ],
+)
+def test_constants_of_costs_are_those_that_they_declare(given, named):
+    where = (SPACE, "search_architecture", "costs")
+    params.check(changed(*where, {"imc": {"adc_pj": 0.7, "crossbar_rows": 64}}), Path("params.yaml"))
+    assert_refused(changed(*where, given), named)
+
+
 def test_a_folder_of_texts_is_data(tmp_path):
     params.check(sequences(retrain={"dataset": str(tmp_path)}), Path("params.yaml"))
 
@@ -331,7 +347,7 @@ def test_every_key_of_the_schema_is_described():
 
 def test_every_option_of_every_kind_is_documented():
     page = schema.documentation()
-    for room in schema.SECTIONS:
+    for room in schema.DOCUMENTED:
         for kind in catalogue.names(room):
             for option in catalogue.declaration(room, kind).get("options", {}):
                 assert f"| `{kind}` | `{option}` |" in page

@@ -233,7 +233,7 @@ def oracle(
         steps=path, benchmark=[benchmark], images=[], scores=[], labelled=[],
         **{"prior": [], "vectors": [], **(files or {})}, checkpoint=path.with_suffix(".pt"), space="nasbench201",
         name="oracle", search={"kind": kind, "evaluations": evaluations, "batch": 5, **options}, candidates="benchmark",
-        objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, crossbars={}, seed=seed,
+        objectives=objectives or [{"benchmark": TARGET}], protocol={}, target=TARGET, constants={}, seed=seed,
         repetition=repetition,
     )  # fmt: skip
     return artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
@@ -416,7 +416,7 @@ def test_a_unit_searches_by_several_objectives(tmp_path, benchmark):
         name="front",
         search={"kind": "ageing_evolution", "evaluations": 6, "batch": 3, "population": 3, "tournament": 2},
         candidates="benchmark", objectives=[{"benchmark": TARGET}, {"proxy": {"kind": "parameters", "seeds": 1}}],
-        protocol={}, target=TARGET, crossbars={}, seed=1, repetition=0,
+        protocol={}, target=TARGET, constants={}, seed=1, repetition=0,
     )  # fmt: skip
     rows = artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
     for row in rows:

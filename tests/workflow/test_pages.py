@@ -95,6 +95,16 @@ def test_an_encoding_is_two_files(committed, tmp_path):
     assert committed.path(RESULTS / "encodings/counts.worth.parquet").exists()
 
 
+def test_a_cost_is_two_files(committed, tmp_path):
+    added = {"gennas/costs/weight_memory.py", "params.yaml"}
+    assert follow("costs.md", committed, tmp_path) == added == changed_files(committed)
+    jobs = planned(committed)
+    assert jobs["search_architecture_unit"] == 1  # of the search that it constrains
+    assert not {"train_proxy_shard", "finals_unit", "search_task"} & jobs.keys()
+    committed.snakemake(str(RESULTS / "searches/light/seed-0.parquet"))
+    assert committed.path(RESULTS / "searches/light/seed-0.parquet").exists()
+
+
 def test_a_target_is_two_files(committed, tmp_path, monkeypatch):
     mirror = tmp_path / "mirror"
     assert follow("add-a-target.md", committed, mirror) == {"gennas/benchmarks/phone.py", "params.yaml"}

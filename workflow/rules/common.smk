@@ -6,7 +6,7 @@ from the rule's inputs and outputs, its values (`values`) are what Snakemake tra
 
 import json
 
-from gennas import catalogue, spaces
+from gennas import catalogue, costs, spaces
 from stages.support import params as study_params, scorers, sources
 from workflow import code
 

@@ -55,7 +55,7 @@ rule search_architecture_unit:
             objectives=objectives(by_search, search),
             protocol=search_protocol,
             target=search_target,
-            crossbars=crossbars,
+            constants=search_constants,
             seed=SEED,
             repetition=wildcard("repetition", int),
         ),
@@ -98,7 +98,7 @@ rule search_architecture:
         gpu=0,
     params:
         files=files("units", "benchmark", "trajectory", "regret", "fronts_table", "members"),
-        values=values(space=wildcard("space"), judges=judges, asked=asked, crossbars=crossbars),
+        values=values(space=wildcard("space"), judges=judges, asked=asked, constants=cost_constants),
         section=values(
             search_architecture=of("search_architecture"),
             target=of("target"),

@@ -69,7 +69,7 @@ def test_the_bounds_are_of_costs_and_of_draws_by_the_seed(monkeypatch):
 @pytest.mark.parametrize(
     ("section", "named"),
     [
-        ({"weight": {"at_most": 1}}, "'weight' is none of the costs"),
+        ({"weight": {"at_most": 1}}, "'weight' is no cost"),
         ({"flops": {"most": 1}}, "'most' is no bound"),
     ],
 )

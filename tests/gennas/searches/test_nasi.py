@@ -157,7 +157,7 @@ def test_a_unit_has_a_row_for_each_step(tmp_path):
         steps=path, benchmark=[], images=[], scores=[], labelled=[], prior=[], vectors=[],
         checkpoint=tmp_path / "none.pt", space="nasbench201", name="bounded",
         search={"kind": "nasi", **OPTIONS}, candidates="space", objectives=[], protocol=protocol,
-        target="any", crossbars={}, seed=0, repetition=1,
+        target="any", constants={}, seed=0, repetition=1,
     )  # fmt: skip
     rows = artifacts.read_parquet(path, artifacts.STEPS).to_pylist()
     assert [(row["search"], row["kind"], row["seed"], row["evaluation"]) for row in rows] == [

@@ -416,7 +416,7 @@ def unit(folder, name, learnt):
         steps=folder / "unit.parquet", benchmark=[], images=[], scores=[], labelled=[], prior=[], vectors=[],
         checkpoint=folder / "checkpoint.pt", space="nasbench201", name="mine",
         search={"kind": name, **options}, candidates="space", objectives=[], protocol=protocol, target="any", seed=0,
-        crossbars={}, repetition=0,
+        constants={}, repetition=0,
     )  # fmt: skip
     return (folder / "unit.parquet").read_bytes()
 
