@@ -17,7 +17,6 @@ from gennas import benchmarks, catalogue, spaces
 from gennas.errors import InputError
 from gennas.files.documents import read_yaml
 from gennas.regression.genes import PUBLISHED, check_family, load_task
-from gennas.scoring import Protocol
 from stages.support import old_keys, schema, scorers
 from stages.support.search_params import finals_problems, halved_protocol, own_proxies, search_problems, trains
 
@@ -179,8 +178,9 @@ def family_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
 def resolution_problems(protocol: Params, name: str, space: str) -> Iterator[str]:
     """Images that networks of the space cannot halve as often as they do."""
     multiple = getattr(spaces.load(space), "SIDE_MULTIPLE", spaces.SIDE_MULTIPLE)
-    if "resolution" in protocol and any(side % multiple for side in Protocol.from_section(protocol).size):
-        yield f"{name} has resolution {protocol['resolution']}, but networks of {space} need multiples of {multiple}"
+    resolution = protocol.get("resolution", multiple)
+    if any(side % multiple for side in ([resolution] if isinstance(resolution, int) else resolution)):
+        yield f"{name} has resolution {resolution}, but networks of {space} need multiples of {multiple}"
 
 
 def task_problems(params: Params, space: str) -> Iterator[str]:

@@ -102,8 +102,10 @@ def test_a_skip_from_the_input_has_weights():
 
 
 def cost(cell):
-    network, image = small(cell).eval(), torch.zeros(1, 3, 6, 5)
-    return [costs.of_network(network, image, name, {}) for name in ("parameters", "flops", "memory_traffic")]
+    network, image, known = small(cell).eval(), torch.zeros(1, 3, 6, 5), {}
+    for kind in ("parameters", "flops", "memory_traffic"):
+        known |= costs.of_network(network, image, kind, {})
+    return known
 
 
 def test_cells_with_the_same_layers_cost_the_same():
@@ -123,4 +125,5 @@ def test_a_skip_costs_more_where_it_reads_the_input():
     reading, inner = (SKIP, NONE, NONE, NONE, NONE, NONE), (NONE, NONE, SKIP, NONE, NONE, NONE)
     assert nasbench201.layers(reading) == nasbench201.layers(inner)
     assert nasbench201_dense.layers(reading) != nasbench201_dense.layers(inner)
-    assert all(more > less for more, less in zip(cost(reading), cost(inner), strict=True))
+    more, less = cost(reading), cost(inner)
+    assert all(more[name] > less[name] for name in more)
