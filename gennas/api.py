@@ -147,12 +147,12 @@ def cost(
     {'parameters': Cost(value=224.0, unit='parameters')}
     >>> for name, (value, unit) in gennas.cost(model, "imc", adc_pj=20.0).items():
     ...     print(name, round(value, 2), unit)
-    imc_energy 5.35 µJ
+    imc_energy 5.37 µJ
     imc_latency 0.82 ms
     imc_crossbars 1.0 crossbars
     >>> gennas.cost(model, "flops", adc_pj=20.0)
     Traceback (most recent call last):
-    gennas.errors.InputError: adc_pj: flops has no such constant (it has none); leave it out
+    gennas.errors.InputError: adc_pj: flops has no such option (it has none); leave it out
     """
     from gennas import costs
     from gennas.adapt.costs import measure

@@ -16,11 +16,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jsonschema.exceptions import best_match
 
 from gennas import catalogue
 from gennas.errors import InputError
-from gennas.files.documents import violations
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,20 +56,6 @@ def _kinds() -> dict[str, str]:
                 raise InputError(f"gennas/costs/{kind}.py: {kinds[name]} measures {name!r}, too; rename one of them")
             kinds[name] = kind
     return kinds
-
-
-def check_constants(kind: str, constants: Mapping[str, Any]) -> None:
-    """Raise an InputError of one line unless these are constants of a module, and of the type that it declares."""
-    options = catalogue.declaration("costs", kind).get("options", {})
-    if unknown := constants.keys() - options.keys():
-        known = ", ".join(options) or "none"
-        raise InputError(f"{min(unknown)}: {kind} has no such constant (it has {known}); leave it out")
-    if wrong := best_match(violations(dict(constants), {"type": "object", "properties": options})):
-        raise InputError(f"{'.'.join(map(str, wrong.absolute_path))}: {wrong.message}; it is {_meaning(wrong.schema)}")
-
-
-def _meaning(schema: Any) -> str:
-    return f"{schema['description']} ({schema['type']})"
 
 
 def of_network(network: nn.Module, inputs: Tensor, kind: str, constants: Mapping[str, Any]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gennas import catalogue, costs, spaces
+from gennas import catalogue, spaces
 from gennas.errors import InputError
 from stages.support import scorers
 
@@ -32,8 +32,13 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
             yield f"{key}: its supernet is of the whole space; write candidates: space, or remove it"
         yield from growth_problems(section, space, key, declared)
         for cost in search.get("constraints", {}):
-            if cost not in costs.names():
-                yield f"{key}.constraints: {cost!r} is no cost (known: {', '.join(costs.names())})"
+            if cost not in known_costs():
+                yield f"{key}.constraints: {cost!r} is no cost (known: {', '.join(known_costs())})"
+
+
+def known_costs() -> list[str]:
+    """All that modules of costs declare to measure, without their code, which the report has none of."""
+    return sorted(name for kind in catalogue.names("costs") for name in catalogue.declaration("costs", kind)["units"])
 
 
 def constant_problems(section: Params) -> Iterator[str]:
@@ -44,7 +49,7 @@ def constant_problems(section: Params) -> Iterator[str]:
             yield f"{key}: there is no such module of costs (known: {', '.join(catalogue.names('costs'))})"
             continue
         try:
-            costs.check_constants(kind, constants)
+            catalogue.check_options("costs", kind, constants)
         except InputError as error:
             yield f"{key}.{error}"
 
@@ -68,8 +73,8 @@ def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
     known = [*section["train_proxy"]["proxies"], *section["aggregate"], scorers.BENCHMARK]
     for name in scorers.names(scored.get("by", [])):
         if (cost := scorers.cost(name)) is not None:
-            if cost not in costs.names():
-                yield f"{key}.by: {cost!r} is no cost (known: {', '.join(costs.names())})"
+            if cost not in known_costs():
+                yield f"{key}.by: {cost!r} is no cost (known: {', '.join(known_costs())})"
         elif name not in known and scorers.column(section, name) is None:
             yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
     if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):

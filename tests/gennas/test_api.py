@@ -225,8 +225,8 @@ def test_a_cost_is_of_the_inputs_and_constants_that_are_given():
     ("kind", "options", "message"),
     [
         ("weight", {}, r"^'weight' is none of the costs of gennas \(known: flops, imc, "),
-        ("imc", {"volts": 1}, r"^volts: imc has no such constant \(it has crossbar_rows, .*buffer_pj\); leave it out$"),
-        ("flops", {"adc_pj": 1}, r"^adc_pj: flops has no such constant \(it has none\); leave it out$"),
+        ("imc", {"volts": 1}, r"^volts: imc has no such option \(it has crossbar_rows, .*buffer_pj\); leave it out$"),
+        ("flops", {"adc_pj": 1}, r"^adc_pj: flops has no such option \(it has none\); leave it out$"),
         ("imc", {"cell_bits": 0}, "^cell_bits: 0 is less than .*; it is bits of a memory cell"),
         ("flops", {"inputs": torch.zeros(2, 5)}, r"^model: Conv2d fails on torch.float32 of shape \(2, 5\) .*"),
     ],
