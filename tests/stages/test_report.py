@@ -25,6 +25,7 @@ from gennas.targets import ACCURACY, LOG_PERPLEXITY
 from stages.report import __main__ as report
 from stages.report import costs, figures, tables
 from stages.report.figures import comparison, ranking, searches
+from stages.report.figures.signals import mosaic
 from stages.support import artifacts
 from stages.support.ground_truth import GroundTruth
 from stages.support.scores import Scores, by_proxy
@@ -614,6 +615,14 @@ def test_sequences_have_a_figure_of_their_own() -> None:
     task = load_task("nlp")
     drawn = figures.signals({"nlp": task, "the searched task": task}, np.empty((0, 1, 1, 3), np.uint8), 0)
     assert drawn.count("<image") == 4  # input and target of both
+
+
+def test_images_that_are_no_squares_are_set_side_by_side() -> None:
+    images = np.arange(2 * 4 * 3 * 3).reshape(1, 2, 4, 3, 3)
+    shown = mosaic(images)
+    assert shown.shape == (5, 8, 3)
+    np.testing.assert_array_equal(shown[:4, 4:7], images[0, 1])
+    assert np.isnan(shown[4]).all() and np.isnan(shown[:, [3, 7]]).all()
 
 
 def test_the_diagram_has_a_line_for_each_edge() -> None:

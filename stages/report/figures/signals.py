@@ -17,18 +17,18 @@ TILES = 6  # pictures per row
 
 
 def mosaic(tiles: np.ndarray) -> np.ndarray:
-    """Set tiles (R, N, S, S[, 3]) side by side, a row per R, with white gaps one pixel wide."""
+    """Set tiles (R, N, H, W[, 3]) side by side, a row per R, with white gaps one pixel wide."""
     gaps = [(0, 0), (0, 0), (0, 1), (0, 1), *[(0, 0)] * (tiles.ndim - 4)]
     padded = np.pad(tiles.astype(float), gaps, constant_values=np.nan)
-    rows, columns, side = padded.shape[:3]
-    return padded.swapaxes(1, 2).reshape(rows * side, columns * side, *padded.shape[4:])
+    rows, columns, height, width = padded.shape[:4]
+    return padded.swapaxes(1, 2).reshape(rows * height, columns * width, *padded.shape[4:])
 
 
 def show_tiles(axis: Axes, labels: Sequence[str], tiles: np.ndarray) -> None:
     """Draw labelled rows of tiles; signals (values in [-1, 1]) from blue over white to red."""
-    side = tiles.shape[2] + 1
+    height = tiles.shape[2] + 1
     axis.imshow(mosaic(tiles), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-    axis.set_yticks([side * row + side / 2 - 1 for row in range(len(labels))], labels)
+    axis.set_yticks([height * row + height / 2 - 1 for row in range(len(labels))], labels)
     axis.set_xticks([])
     axis.tick_params(length=0)
     axis.grid(False)
@@ -77,7 +77,7 @@ def image_signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> st
     figure = canvas(0.54 * sum(heights) + 0.25 * len(heights))
     axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     axes[0].set_title("the inputs")
-    show_tiles(axes[0], ["crops"], images[None, :TILES] / 255)
+    show_tiles(axes[0], ["images"], images[None, :TILES] / 255)
     for axis, (title, group) in zip(axes[1:], groups.items(), strict=True):
         axis.set_title(title)
         show_tiles(axis, list(group), np.stack([*group.values()]))
