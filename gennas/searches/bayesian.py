@@ -6,7 +6,7 @@ Functions", 1998, equation 15). Within a batch, what was chosen before is believ
 (the kriging believer of Ginsbourger, Le Riche and Carraro, 2010). No candidate is evaluated twice.
 
 Of a quality and a cost, which is known of every candidate, it is the hypervolume of the front that is to improve. The
-surrogate predicts the quality alone; see `gennas.searches.common.acquisition`.
+surrogate predicts the quality alone, and its mean may follow the cost; see `gennas.searches.common.acquisition`.
 
 Scores may have any scale and outliers: a surrogate sees -ln(1 + gap / median gap), standardised, the gap being that to
 the best one. So the best ones are told apart, and the bad ones are not told from very bad ones.
@@ -31,7 +31,7 @@ from gennas.searches import driver
 from gennas.searches.base import Candidate, Scores, SearchContext, Step
 from gennas.searches.common.acquisition import HypervolumeImprovement, Improvement
 from gennas.searches.features import Distances, hamming, represent, squared_euclidean, standardise
-from gennas.searches.surrogates import Posterior, Surrogate
+from gennas.searches.surrogates import Posterior, Surrogate, Trend
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
 from gennas.seeds import derive_seed
 from gennas.spaces.common.encoding import one_hot
@@ -54,6 +54,8 @@ DECLARATION = {
 }
 INITIAL = 5
 OBJECTIVES = "by: bayesian takes a quality, or a quality and a cost; name one scorer, or one and a cost"
+#: Mean and variance of the slope of a label-free score, and of a cost, of which it is not known whether it helps.
+SCORE, COST = (1.0, 0.25), (0.0, 1.0)
 #: Of the logarithm of expected improvement: less than this apart, it is equal, on any number of threads.
 TIE = 1e-8
 
@@ -154,11 +156,13 @@ def run(context: SearchContext) -> Iterator[Step]:
     scored = [(candidate, score) for candidate, score in found if candidate is not None]
     features = represent(context, [*(candidate for candidate, _ in scored), *pool])  # (scored + N, F)
     measure = hamming if context.vectors is None else squared_euclidean
-    prior, order = None, context.rng.permutation(len(pool))
+    trend, order = None, context.rng.permutation(len(pool))
+    if isinstance(gain, HypervolumeImprovement):
+        trend = Trend(normal_scores(gain.costs), COST)
     if scored:
         mean, deviation = interpolate([score for _, score in scored], measure(features))
-        prior, order = normal_scores(mean), gain.order(context.rng.normal(mean, deviation))
-    surrogate = _surrogate(context, features[len(scored) :], measure, prior)
+        trend, order = Trend(normal_scores(mean), SCORE), gain.order(context.rng.normal(mean, deviation))
+    surrogate = _surrogate(context, features[len(scored) :], measure, trend)
     initial = options.get("initial", INITIAL)
     searcher = BayesianOptimisation(pool, surrogate, order, initial, gain, objective)
     return driver.search(searcher, context)
@@ -176,12 +180,12 @@ def _objectives(context: SearchContext, pool: Sequence[Candidate]) -> tuple[Impr
 
 
 def _surrogate(
-    context: SearchContext, features: np.ndarray, measure: Callable[[np.ndarray], Distances], prior: np.ndarray | None
+    context: SearchContext, features: np.ndarray, measure: Callable[[np.ndarray], Distances], trend: Trend | None
 ) -> Surrogate:
     """The one that the options name, over candidates of these features (N, F)."""
     if context.options.get("surrogate", "gp") == "gp":
-        return GaussianProcess(measure(features), prior)
+        return GaussianProcess(measure(features), trend)
     from gennas.searches.surrogates.dngo import Dngo  # imports torch, which takes seconds
 
     inputs = standardise(one_hot(features)) if context.vectors is None else features
-    return Dngo(inputs, derive_seed(context.seed, "surrogate"), prior)
+    return Dngo(inputs, derive_seed(context.seed, "surrogate"), trend)

@@ -8,11 +8,18 @@ candidates, given these values under the hyper-parameters chosen last. Values ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 Posterior = tuple[np.ndarray, np.ndarray]
+
+
+class Trend(NamedTuple):
+    """What the mean of a surrogate may follow, linearly: a number for each candidate (N,), of variance 1."""
+
+    values: np.ndarray
+    slope: tuple[float, float]  # mean and variance of the belief in it
 
 
 class Surrogate(Protocol):

@@ -15,7 +15,7 @@ import torch
 from sklearn.linear_model import BayesianRidge
 from torch import Tensor, nn
 
-from gennas.searches.surrogates import Posterior
+from gennas.searches.surrogates import Posterior, Trend
 
 WIDTH, EPOCHS, LEARNING_RATE = 128, 100, 0.01
 
@@ -23,12 +23,12 @@ WIDTH, EPOCHS, LEARNING_RATE = 128, 100, 0.01
 class Dngo:
     """Trained anew at each fit, from weights that depend on the seed alone."""
 
-    def __init__(self, features: np.ndarray, seed: int, prior: np.ndarray | None = None) -> None:
-        """`features` (N, F), standardised; `prior`, label-free scores (N,), is one more column of the basis."""
+    def __init__(self, features: np.ndarray, seed: int, trend: Trend | None = None) -> None:
+        """`features` (N, F), standardised; what a `trend` follows is one more column of the basis."""
         self.features = torch.tensor(features, dtype=torch.float64)
         self.seed = seed
         constant = np.ones((len(features), 1))
-        self.linear = constant if prior is None else np.column_stack([constant, prior])
+        self.linear = constant if trend is None else np.column_stack([constant, trend.values])
         self.basis = self.linear  # (N, columns)
         self.regression = BayesianRidge(fit_intercept=False)
 

@@ -1,11 +1,12 @@
-"""An exact Gaussian process over a finite pool, whose mean may follow a label-free score.
+"""An exact Gaussian process over a finite pool, whose mean may follow what is known of all candidates.
 
 The value of candidate i is
 
     f(i) = b0 + b1 z(i) + g(i),    g ~ GP(0, s^2 exp(-w d(i, j))),    observed with noise of variance s^2 v,
 
-with d the Hamming distance, or the squared Euclidean one (then the kernel is RBF), and z a label-free score. b0 and b1
-are Gaussian as well: generalised least squares, only that b1 starts at a belief in z, which observations overrule.
+with d the Hamming distance, or the squared Euclidean one (then the kernel is RBF), and z a label-free score, or a cost.
+b0 and b1 are Gaussian as well: generalised least squares, only that b1 starts at a belief in z, which observations
+overrule. A score is believed to rise with the values. Of a cost it is not known whether it does, nor how fast.
 Together they make one covariance K (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section
 2.7). w and v are the likeliest of a grid; s^2 has a conjugate prior, and is integrated out of their likelihood.
 """
@@ -18,14 +19,13 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from gennas.searches.features import Distances
-from gennas.searches.surrogates import Posterior
+from gennas.searches.surrogates import Posterior, Trend
 
 #: The grid of w, times the mean distance, and of v.
 DECAYS = np.geomspace(0.25, 4.0, 9)
 NOISES = np.geomspace(1e-4, 1.0, 9)
-#: Variance of b0, in units of s^2, and mean and variance of b1; values and scores have variance 1.
+#: Variance of b0, in units of s^2; values have variance 1.
 INTERCEPT = 10.0
-SLOPE, SLOPE_VARIANCE = 1.0, 0.25
 #: How many values the belief that s^2 is 1 counts for.
 BELIEF = 3.0
 #: Growth of the number of values at which w and v are chosen anew.
@@ -35,11 +35,10 @@ GROWTH = 1.1
 class GaussianProcess:
     """Keeps L^-1 K(observed, pool) with L L^T = K(observed, observed) + s^2 v: a row (N,) for each observation."""
 
-    def __init__(self, distances: Distances, prior: np.ndarray | None = None) -> None:
-        """`distances(i)` from candidate i to all (N,); `prior`, the scores z (N,)."""
+    def __init__(self, distances: Distances, trend: Trend | None = None) -> None:
+        """`distances(i)` from candidate i to all (N,); `trend`, z and the belief in b1."""
         self.distances = distances
-        self.prior = np.zeros(len(distances(0))) if prior is None else prior
-        self.believed = (0.0, 0.0) if prior is None else (SLOPE, SLOPE_VARIANCE)
+        self.prior, self.believed = trend or Trend(np.zeros(len(distances(0))), (0.0, 0.0))
         self.slope, self.slope_variance = self.believed
         self.columns: dict[int, np.ndarray] = {}
         self.decay, self.noise = 1.0, 1.0

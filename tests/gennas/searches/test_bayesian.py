@@ -11,11 +11,11 @@ from gennas import stats
 from gennas.errors import InputError
 from gennas.searches import bayesian
 from gennas.searches.base import SearchContext
-from gennas.searches.bayesian import flatten, interpolate, normal_scores
+from gennas.searches.bayesian import SCORE, flatten, interpolate, normal_scores
 from gennas.searches.candidates import OfTable
 from gennas.searches.common.acquisition import HypervolumeImprovement, log_expected_improvement
 from gennas.searches.features import hamming
-from gennas.searches.surrogates import gaussian_process
+from gennas.searches.surrogates import Trend, gaussian_process
 from gennas.searches.surrogates.dngo import Dngo
 from gennas.searches.surrogates.gaussian_process import GaussianProcess
 from gennas.spaces import nasbench201
@@ -141,10 +141,9 @@ def test_the_hyperparameters_are_the_likeliest_of_the_grid():
 
 def test_a_vague_belief_in_the_prior_is_generalised_least_squares(monkeypatch):
     monkeypatch.setattr(gaussian_process, "INTERCEPT", 1e6)
-    monkeypatch.setattr(gaussian_process, "SLOPE_VARIANCE", 1e6)
     x, distances, values = line()
     prior = normal_scores(np.sin(2 * x) + 0.3 * x)
-    process = GaussianProcess(distances, prior)
+    process = GaussianProcess(distances, Trend(prior, (1.0, 1e6)))
     process.decay, process.noise = 2.0, 0.01
     inverse = np.linalg.inv(np.exp(-2 * np.subtract.outer(x[ROWS], x[ROWS]) ** 2) + 0.01 * np.eye(5))
     design = np.column_stack([np.ones(5), prior[ROWS]])
@@ -158,7 +157,7 @@ def test_a_vague_belief_in_the_prior_is_generalised_least_squares(monkeypatch):
 def test_a_prior_that_points_the_wrong_way_is_dropped():
     cells, truth = table(100)
     values, rows = normal_scores(truth), list(range(40))
-    misled, without = GaussianProcess(hamming(cells), -values), GaussianProcess(hamming(cells))
+    misled, without = GaussianProcess(hamming(cells), Trend(-values, SCORE)), GaussianProcess(hamming(cells))
     for process in (misled, without):
         process.fit(rows, values[rows])
     assert misled.posterior(rows, values[rows])[0] == pytest.approx(without.posterior(rows, values[rows])[0])
