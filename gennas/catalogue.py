@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 from gennas.errors import InputError
-from gennas.files.documents import violations
 
 ROOT = Path(__file__).parent
 ROOMS = ("aggregates", "benchmarks", "costs", "data", "encodings", "families", "proxies", "searches", "spaces")
@@ -44,18 +43,6 @@ def load_module(room: str, name: str) -> ModuleType:
     """Import a plug-in; an InputError as of `declaration`."""
     declaration(room, name)
     return import_module(f"gennas.{room}.{module_name(name)}")
-
-
-def check_options(room: str, kind: str, given: Mapping[str, Any]) -> None:
-    """Raise an InputError of one line unless these are options that a plug-in declares, with values that it allows."""
-    options = declaration(room, kind).get("options", {})
-    if unknown := given.keys() - options.keys():
-        known = ", ".join(options) or "none"
-        raise InputError(f"{min(unknown)}: {kind} has no such option (it has {known}); leave it out")
-    for name, value in given.items():
-        if wrong := violations(value, options[name]):
-            meaning = f"{options[name]['description']} ({options[name]['type']})"
-            raise InputError(f"{name}: {wrong[0].message}; it is {meaning}")
 
 
 def module_name(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gennas import catalogue, costs
+from gennas import costs
 from gennas.adapt.copies import Model, make_copy, reason, title
 from gennas.adapt.run import Images, computing_on, random_state_kept
 from gennas.errors import InputError
@@ -18,7 +18,7 @@ IMAGE = (1, 3, 32, 32)
 
 def measure(model: Model, kind: str, inputs: Images | None, constants: Mapping[str, Any]) -> dict[str, float]:
     """What a module measures of a copy of a network in evaluation mode, by name. See `gennas.api.cost`."""
-    catalogue.check_options("costs", kind, constants)
+    costs.check_constants(kind, constants)
     batch = torch.zeros(IMAGE) if inputs is None else torch.as_tensor(inputs).detach().cpu()
     batch = batch.float() if batch.is_floating_point() else batch
     device = torch.device("cpu")

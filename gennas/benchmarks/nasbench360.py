@@ -5,8 +5,9 @@ The table is that of HW-NAS-Bench-360. What to know of it:
 - **NinaPro** (electromyography): one training, chosen and reported on one held-out set of 659 samples. Do not call it
   a test accuracy. Its standard error is 1.2 points at 90 %.
 - **Darcy** (a value per pixel): one training, judged on one held-out set, of another skeleton than NAS-Bench-201's. The
-  cells are not down-sampled; there are 17 of them: the space `nasbench201_dense`. That has this target alone, and
-  `nasbench201` has all others. The file states 1 minus the relative L2 error; we state the error.
+  cells are not down-sampled; there are 17 of them: the space `nasbench201_dense`, which has this target alone. Beside
+  the others in `nasbench201`, it is of the same cell in another network. The file states 1 minus the relative L2 error;
+  we state the error.
 - **CIFAR-100**: NAS-Bench-201's own test accuracy, mean over its seeds, as in `nasbench201_means`.
 - **Pi 5**: one core, the median of 40 runs; energy is that of the core's supply alone. Isomorphic cells were measured
   once, and share the figures.
@@ -104,5 +105,5 @@ def _read_table(path: Path) -> dict[Architecture, dict[str, float]]:
 def read(space: str, paths: list[Path]) -> list[Trained]:
     """Every cell, in lexicographic order of the operation indices."""
     table = complete(paths[0], _read_table)
-    names = [name for name in TARGETS if (name == ERROR) == (space == "nasbench201_dense")]
+    names = [ERROR] if space == "nasbench201_dense" else [*TARGETS]
     return [Trained(cell, {name: table[cell][name] for name in names}) for cell in all_architectures()]

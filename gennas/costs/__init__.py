@@ -19,6 +19,7 @@ import numpy as np
 
 from gennas import catalogue
 from gennas.errors import InputError
+from gennas.files import documents
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,6 +57,11 @@ def _kinds() -> dict[str, str]:
                 raise InputError(f"gennas/costs/{kind}.py: {kinds[name]} measures {name!r}, too; rename one of them")
             kinds[name] = kind
     return kinds
+
+
+def check_constants(kind: str, constants: Mapping[str, Any]) -> None:
+    """Raise an InputError of one line unless these are constants of a module, of the values that it allows."""
+    documents.check_options(constants, catalogue.declaration("costs", kind).get("options", {}), kind)
 
 
 def of_network(network: nn.Module, inputs: Tensor, kind: str, constants: Mapping[str, Any]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +197,14 @@ def violations(value: Any, schema: dict[str, Any]) -> list[ValidationError]:
     """What is wrong with a value, as its JSON schema sees it."""
     validator: Validator = _Strict(schema)
     return list(validator.iter_errors(value))
+
+
+def check_options(given: Mapping[str, Any], options: Mapping[str, Any], owner: str) -> None:
+    """Raise an InputError of one line unless these are options that an owner has, by name, as their schemas say."""
+    if unknown := given.keys() - options.keys():
+        known = ", ".join(options) or "none"
+        raise InputError(f"{min(unknown)}: {owner} has no such option (it has {known}); leave it out")
+    for name, value in given.items():
+        if wrong := violations(value, options[name]):
+            meaning = f"{options[name]['description']} ({options[name]['type']})"
+            raise InputError(f"{name}: {wrong[0].message}; it is {meaning}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from gennas import catalogue, spaces
 from gennas.errors import InputError
+from gennas.files.documents import check_options
 from stages.support import scorers
 
 Params = Mapping[str, Any]
@@ -49,7 +50,7 @@ def constant_problems(section: Params) -> Iterator[str]:
             yield f"{key}: there is no such module of costs (known: {', '.join(catalogue.names('costs'))})"
             continue
         try:
-            catalogue.check_options("costs", kind, constants)
+            check_options(constants, catalogue.declaration("costs", kind).get("options", {}), kind)
         except InputError as error:
             yield f"{key}.{error}"
 

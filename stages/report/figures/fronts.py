@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from gennas.stats import mean_interval
 from stages.report.figures.style import BLACK, Rows, canvas, proxy_styles, styled, to_svg, with_unit
@@ -16,11 +17,16 @@ from stages.support.artifacts import TRUTH
 def front(members: Rows, runs: Mapping[str, int]) -> str:
     """The true front of a problem, and the one that each search found in the run of `runs` (`FRONT_MEMBERS`)."""
     figure = canvas(3.6)
+    draw_front(figure.add_subplot(), members, runs)
+    figure.legend(loc="outside lower center", ncols=2)
+    return to_svg(figure)
+
+
+def draw_front(axis: Axes, members: Rows, runs: Mapping[str, int]) -> None:
+    """Draw them in a figure of several; a problem's members are `FRONT_MEMBERS`."""
     first = members[0]
-    axis = figure.add_subplot(
-        xlabel=with_unit(words(first["cost"]), first["spent_unit"]),
-        ylabel=with_unit(words(first["quality"]), first["value_unit"]),
-    )
+    axis.set_xlabel(with_unit(words(first["cost"]), first["spent_unit"]))
+    axis.set_ylabel(with_unit(words(first["quality"]), first["value_unit"]))
     styles = proxy_styles(runs)
     for (search, seed), rows in groupby(members, key=lambda row: (row["search"], row["seed"])):
         points = np.array([(row["spent"], row["value"]) for row in rows])  # (n, 2), cheapest first
@@ -29,8 +35,6 @@ def front(members: Rows, runs: Mapping[str, int]) -> str:
             axis.set_ylim(*limits(points[:, 1]))
         elif runs.get(search) == seed:
             axis.step(*points.T, where="post", marker=".", linewidth=1, label=search, **styles[search])
-    figure.legend(loc="outside lower center", ncols=2)
-    return to_svg(figure)
 
 
 def limits(values: np.ndarray) -> tuple[float, float]:
