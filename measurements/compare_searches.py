@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,9 @@ def of_data(trajectory: Rows, data: str) -> Rows:
     return [row for row in trajectory if row["search"].startswith(f"{data}_")]
 
 
-def seconds(space: str, search: str) -> float:
-    """The median CPU seconds of a run's process, its start and what it reads included."""
-    files = (RUN / "logs" / space / "searches").glob(f"{search}-*.tsv")
+def seconds(run: Path, space: str, search: str) -> float:
+    """The median CPU seconds of the processes of a search of a study's run, their start and what it reads included."""
+    files = (run / "logs" / space / "searches").glob(f"{search}-*.tsv")
     rows = [next(csv.DictReader(file.read_text().splitlines(), delimiter="\t")) for file in files]
     return float(np.median([float(row["cpu_time"]) for row in rows]))
 
@@ -85,7 +86,7 @@ def table(trajectory: Rows, truths: dict[str, GroundTruth], space: str) -> str:
         accuracies = [progress.with_reach((best - mean, reach)) for mean, reach in one.regrets.values()]
         medians = [progress.text(number, 0) for number in (one.to_top, one.to_best)]
         test = [progress.with_reach(one.tests)] if tests else []
-        spent = f"{seconds(space, one.search):.1f}"
+        spent = f"{seconds(RUN, space, one.search):.1f}"
         lines.append([method_of(one.search), *accuracies, *medians, *test, spent])
     head = ("search", *(f"best after {n}" for n in counts), "to the top", "to the best", *tests, "CPU s")
     return markdown_table(head, lines)
@@ -127,7 +128,7 @@ def label_free_table(trajectory: Rows, truths: dict[str, GroundTruth]) -> str:
         ends = [run[-1] for run in _runs(trajectory, name)]
         regret = mean_interval([row["regret"] for row in ends])
         ranks = ", ".join(f"{rank:,}" for rank in sorted(row["best_rank"] for row in ends))
-        lines.append([name, progress.with_reach(regret), ranks, f"{seconds('nasbench201', name):.0f}"])
+        lines.append([name, progress.with_reach(regret), ranks, f"{seconds(RUN, 'nasbench201', name):.0f}"])
     return markdown_table(("search", "regret on CIFAR-10, %", "ranks of 15,625", "CPU s a run"), lines)
 
 

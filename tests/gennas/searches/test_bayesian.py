@@ -11,7 +11,7 @@ from gennas import stats
 from gennas.errors import InputError
 from gennas.searches import bayesian
 from gennas.searches.base import SearchContext
-from gennas.searches.bayesian import SCORE, flatten, interpolate, normal_scores
+from gennas.searches.bayesian import COST, SCORE, flatten, interpolate, normal_scores
 from gennas.searches.candidates import OfTable
 from gennas.searches.common.acquisition import HypervolumeImprovement, log_expected_improvement
 from gennas.searches.features import hamming
@@ -161,6 +161,17 @@ def test_a_prior_that_points_the_wrong_way_is_dropped():
     for process in (misled, without):
         process.fit(rows, values[rows])
     assert misled.posterior(rows, values[rows])[0] == pytest.approx(without.posterior(rows, values[rows])[0])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_whether_a_cost_helps_is_learnt(sign):
+    """Cells say nothing of values that follow the cost, up or down."""
+    rng = np.random.default_rng(0)
+    cells, costs, rows = table(100)[0], normal_scores(rng.random(100)), list(range(8))
+    values = sign * costs + rng.normal(0, 0.2, 100)
+    process = GaussianProcess(hamming(rng.permutation(cells)), Trend(costs, COST))
+    process.fit(rows, values[rows])
+    assert spearmanr(process.posterior(rows, values[rows])[0][8:], values[8:]).statistic > 0.8
 
 
 @pytest.fixture
