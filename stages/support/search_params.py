@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
-from gennas import catalogue, spaces
+from gennas import benchmarks, catalogue, spaces
 from gennas.errors import InputError
 from gennas.files.documents import check_options
 from stages.support import scorers
@@ -20,6 +21,7 @@ def search_problems(params: Params, space: str) -> Iterator[str]:
     for name, search in section["searches"].items():
         key, declared = f"search_architecture.searches.{name}", catalogue.declaration("searches", search["kind"])
         yield from scorer_problems(params[space], key, search)
+        yield from objective_problems(params[space], space, key, search)
         yield from prior_problems(params[space], key, search)
         yield from encoded_problems(params[space], space, key, search)
         yield from lesson_problems(key, search, declared)
@@ -80,6 +82,23 @@ def scorer_problems(section: Params, key: str, scored: Params) -> Iterator[str]:
             yield f"{key}.by: {name!r} is no proxy, aggregate or benchmark (known: {', '.join(known)})"
     if "by" in scored and "protocol" in scored and not own_proxies(section, scored["by"]):
         yield f"{key}.protocol: nothing that `by` names takes another protocol; remove it"
+
+
+def objective_problems(section: Params, space: str, key: str, search: Params) -> Iterator[str]:
+    """Columns that no source of the benchmark has, or one objective under two names."""
+    names = scorers.names(search.get("by", []))
+    columns = [scorers.column(section, name) for name in names]
+    asked = {"by": columns, "target": [search.get("target")]}
+    known = [
+        name for source in section["download"]["sources"] for name in benchmarks.load_source(space, source).TARGETS
+    ]
+    for own, named in asked.items():
+        if unknown := [column for column in named if column and column not in known]:
+            closest = ", ".join(get_close_matches(unknown[0], known, n=3, cutoff=0))
+            yield f"{key}.{own}: no source has a column {unknown[0]!r}; the closest are {closest}"
+    objectives = [column or name for column, name in zip(columns, names, strict=True)]
+    if repeated := [one for one in objectives if objectives.count(one) > 1]:
+        yield f"{key}.by: {repeated[0]!r} is named twice; remove one"
 
 
 def prior_problems(section: Params, key: str, search: Params) -> Iterator[str]:

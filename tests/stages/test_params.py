@@ -303,6 +303,22 @@ def test_several_objectives_and_an_aggregate_score_a_search():
     params.check(changed(*SEARCHES, "mine", search(by=["with_gennas", "benchmark"], halving=...)), Path("params.yaml"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (
+            {"by": ["benchmark", "benchmark.cifar10_nokia_latency_ms"]},
+            ["mine.by", "cifar10_nokia_latency_ms", "closest"],
+        ),
+        ({"by": "benchmark", "target": "cifar11"}, ["mine.target", "'cifar11'", "cifar10"]),
+        ({"by": ["benchmark", "benchmark.cifar10_accuracy_percent"]}, ["mine.by", "named twice"]),
+        ({"by": ["cost.flops", "cost.flops"]}, ["mine.by", "'cost.flops' is named twice"]),
+    ],
+)
+def test_an_objective_is_a_column_that_there_is_and_named_once(changes, named):
+    assert_refused(changed(*SEARCHES, "mine", search(halving=..., **changes)), named)
+
+
 def test_data_sets_are_those_that_there_are():
     definitions = schema.load_schema()["$defs"]
     assert tuple(definitions["labelled_images"]["enum"]) == images.names(labels=True)
