@@ -43,11 +43,13 @@ from stages.report.summary import markdown_table
 from stages.support import artifacts
 
 COSTS = ("imc_energy", "imc_latency")
-#: The cost that each search looks at, if it does; `table` scores the networks of the example.
-SEARCHES = {"random": None, "score alone": None, "imc_energy": "imc_energy", "imc_latency": "imc_latency"}
+#: Those with a cost have its name.
+SEARCHES = ("random", "score alone", *COSTS)
 EVALUATIONS, BATCH = 60, 5
 SEEDS = 3
-RANDOM, CLOSE, DRAWS = 2, 0.1, 20_000  # networks of equal cost; how equal, as a share; attempts to find them
+RANDOM, DRAWS = 2, 20_000  # networks of equal cost, and attempts to find them
+#: How equal, as a share: latencies have six values, one for each depth, 4 % apart.
+CLOSE = {"imc_energy": 0.1, "imc_latency": 0.01}
 SUBJECT = Subject(
     SPACE,
     ["imc_blocks_example"],
@@ -74,6 +76,7 @@ TRAINING = pa.schema(
     ]
 )
 FILES = {EVALUATION: FOLDER / "imc-search.parquet", TRAINING: FOLDER / "imc-search-trainings.parquet"}
+PLACES = ("best", "cheapest", "middle", "dearest")
 Rows = list[dict[str, Any]]
 Accuracies = Mapping[tuple[str, str], float]
 
@@ -99,6 +102,11 @@ def cost(architecture_id: str) -> np.ndarray:
     return total
 
 
+def column_of(name: str) -> Callable[[Sequence[str]], list[float]]:
+    """A cost of architectures, as a search asks for it."""
+    return lambda ids: [float(cost(one)[COSTS.index(name)]) for one in ids]
+
+
 def search(name: str, seed: int) -> Rows:
     """The evaluations of a run, in order; the proxy draws its images, targets and weights by the seed, too."""
     torch.set_num_threads(1)
@@ -111,10 +119,9 @@ def search(name: str, seed: int) -> Rows:
         ids = imc_blocks.draw()
         scores = by(ids)
     else:
-        kind, cheap = "random_search" if name == "random" else "bayesian", SEARCHES[name]
-        known = None if cheap is None else {"cost": lambda ids: [cost(one)[COSTS.index(cheap)].item() for one in ids]}
-        given = {"evaluations": EVALUATIONS, "batch": BATCH, "seed": seed, **(known or {})}
-        steps = list(gennas.search(SPACE, kind, by, **given))
+        kind = "random_search" if name == "random" else "bayesian"
+        given: dict[str, Any] = {"cost": column_of(name)} if name in COSTS else {}
+        steps = list(gennas.search(SPACE, kind, by, evaluations=EVALUATIONS, batch=BATCH, seed=seed, **given))
         ids, scores = [step.architecture for step in steps], [step.scores[0] for step in steps]
     return [
         artifacts.row(EVALUATION, name, seed, one, score, *cost(one).tolist())
@@ -172,8 +179,8 @@ def equal_cost(architecture: str, name: str) -> tuple[str, ...]:
     trained, column = generator.permutation(imc_blocks.draw()).tolist(), COSTS.index(name)
     drawn = (space.to_id(space.random_architecture(generator)) for _ in range(DRAWS))
     aim = cost(architecture)[column]
-    close = (one for one in chain(trained, drawn) if abs(cost(one)[column] / aim - 1) <= CLOSE and one != architecture)
-    return tuple(islice(close, RANDOM))
+    others = (one for one in chain(trained, drawn) if one != architecture)
+    return tuple(islice((one for one in others if abs(cost(one)[column] / aim - 1) <= CLOSE[name]), RANDOM))
 
 
 def choices(evaluations: Rows) -> Iterator[Choice]:
@@ -182,11 +189,12 @@ def choices(evaluations: Rows) -> Iterator[Choice]:
         if search == "score alone":
             best = max(rows, key=lambda row: row["score"])["architecture"]
             yield Choice(search, "best", best, equal_cost(best, "imc_energy"))
-        elif name := SEARCHES.get(search):
-            front = find_front(rows, name)
-            places = {"cheapest": front[0], "middle": front[len(front) // 2], "dearest": front[-1]}
-            for place, one in places.items():
-                yield Choice(search, place, one, equal_cost(one, name))
+        elif search in COSTS:
+            front = find_front(rows, search)
+            # By architecture: a front of two has no middle, one of one its dearest only.
+            places = {front[len(front) // 2]: "middle", front[0]: "cheapest", front[-1]: "dearest"}
+            for one, place in places.items():
+                yield Choice(search, place, one, equal_cost(one, search))
 
 
 def groups(rows: Rows, *keys: str) -> dict[tuple[Any, ...], Rows]:
@@ -261,8 +269,11 @@ def shape_table(evaluations: Rows) -> str:
             row["architecture"] for row in sorted(rows, key=lambda row: row["score"], reverse=True)[:count]
         ]
 
+    def front(name: str) -> Callable[[Rows], list[str]]:
+        return lambda rows: find_front(rows, name)
+
     def cheap_half(name: str) -> Callable[[Rows], list[str]]:
-        return lambda rows: (front := find_front(rows, name))[: (len(front) + 1) // 2]
+        return lambda rows: (found := find_front(rows, name))[: (len(found) + 1) // 2]
 
     benchmark = benchmarks.load(SPACE, SUBJECT.sources)
     lines = [
@@ -270,7 +281,7 @@ def shape_table(evaluations: Rows) -> str:
         shape("random, ten best scores a run", of_runs("random", best(10))),
         shape("score alone, best of a run", of_runs("score alone", best(1))),
         shape("score alone, ten best of a run", of_runs("score alone", best(10))),
-        *(shape(f"{name}, front", of_runs(name, lambda rows, name=name: find_front(rows, name))) for name in COSTS),
+        *(shape(f"{name}, front", of_runs(name, front(name))) for name in COSTS),
         *(shape(f"{name}, cheap half of the front", of_runs(name, cheap_half(name))) for name in COSTS),
     ]
     for data in DATA_SETS:
@@ -308,7 +319,9 @@ def retrained_table(chosen: Sequence[Choice], accuracies: Accuracies) -> str:
     head = ["found with", "place", "n", "energy, µJ", "latency, ms"]
     for data in DATA_SETS:
         head += [f"{data}, %", "- random"]
-    places = dict.fromkeys((choice.search, choice.place) for choice in chosen)
+    places = sorted(
+        {(choice.search, choice.place) for choice in chosen}, key=lambda one: (one[0], PLACES.index(one[1]))
+    )
     lines = [
         retrained_line(search, place, [one for one in chosen if one[:2] == (search, place)], accuracies)
         for search, place in places

@@ -21,4 +21,4 @@ def test_random_networks_of_equal_cost_are_others_that_cost_as_much():
     energy = imc_search.cost(given)[0]
     found = imc_search.equal_cost(given, "imc_energy")
     assert len(found) == imc_search.RANDOM and given not in found
-    assert [imc_search.cost(one)[0] for one in found] == pytest.approx([energy] * 2, rel=imc_search.CLOSE)
+    assert [imc_search.cost(one)[0] for one in found] == pytest.approx([energy] * 2, rel=imc_search.CLOSE["imc_energy"])
