@@ -23,6 +23,7 @@ from gennas.spaces import nasbench201
 from gennas.stats import spearman
 from measurements.subjects import DOCS, show
 from stages.correlate import read_targets
+from stages.report.fronts import last
 from stages.report.summary import markdown_table
 from stages.support import artifacts, scores
 
@@ -68,7 +69,7 @@ def ceilings(benchmark: pa.Table, space: str, targets: Sequence[str]) -> list[st
     module: Any = spaces.load(space)
     networks = [module.canonical(module.from_id(one)) for one in living]
     qualities = read_targets(benchmark, living)
-    return [f"{ceiling(qualities[target], networks):.2f}" for target in targets]
+    return [f"{ceiling(qualities[target], networks):.3f}" for target in targets]
 
 
 def rows(found: Mapping[str, scores.Scores], benchmark: pa.Table, targets: Sequence[str]) -> Iterator[list[str]]:
@@ -92,11 +93,24 @@ def table(folder: Path, space: str) -> str:
     return markdown_table(head, [*rows(found, benchmark, targets), last])
 
 
+def searches(folder: Path) -> str:
+    """How good the answers of a study's searches are, by their rank."""
+    trajectory = artifacts.read_parquet(folder / "search" / "trajectory.parquet", artifacts.TRAJECTORY).to_pylist()
+    lines = []
+    for name in dict.fromkeys(row["search"] for row in trajectory):
+        ends = last([row for row in trajectory if row["search"] == name])
+        ranks = np.array([row["best_rank"] for row in ends])
+        numbers = f"{np.median(ranks):,.0f}", f"{ranks.min():,} to {ranks.max():,}"
+        lines.append([name, TARGETS[ends[0]["target"]], str(len(ends)), *numbers])
+    return markdown_table(("search", "judged by", "runs", "median rank", "ranks"), lines)
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for study, names in STUDIES.items():
         for space in names:
             show(DOCS / "results.md", f"{study} {space}", table(RUNS / study / "results" / space, space))
+    show(DOCS / "results.md", "diverse searches", searches(RUNS / "diverse" / "results" / "nasbench201"))
 
 
 if __name__ == "__main__":
