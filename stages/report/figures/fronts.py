@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import groupby
 
@@ -72,5 +73,6 @@ def by_run(fronts: Rows) -> np.ndarray:
 
 
 def words(name: str) -> str:
-    """The name of an objective for people."""
-    return name.removeprefix("benchmark.").removeprefix("cost.").replace("_", " ")
+    """The name of an objective for people, without its unit."""
+    bare = name.removeprefix("benchmark.").removeprefix("cost.")
+    return re.sub("_(percent|ms|mj)$", "", bare).replace("_", " ")
