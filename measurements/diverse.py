@@ -1,9 +1,9 @@
-"""Tabulate what the studies of other tasks found, for docs/results.md: among living cells, and beside the noise.
+"""Tabulate what `make study STUDY=diverse` found, for docs/results.md: among living cells, and beside the noise.
 
 341 cells of NAS-Bench-201 have an output that does not depend on their input. Each proxy knows them, so that they raise
 every rho. And cells that are one network were trained one by one: how far these agree bounds what any proxy can reach.
 
-Reads the runs of `make study STUDY=diverse`, `diverse_inputs` and `hardware` in runs/.
+Reads the study's run in runs/diverse.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ import argparse
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
 
-from gennas import spaces
 from gennas.spaces import nasbench201
 from gennas.stats import spearman
 from measurements.subjects import DOCS, show
@@ -27,19 +25,14 @@ from stages.report.fronts import last
 from stages.report.summary import markdown_table
 from stages.support import artifacts, scores
 
-RUNS = DOCS.parent / "runs"
-#: The targets of each study, and what a reader calls them.
+SPACE = "nasbench201"
+RESULTS = DOCS.parent / "runs" / "diverse" / "results" / SPACE
+#: What a reader calls them.
 TARGETS = {
     "ninapro_accuracy_percent": "NinaPro",
     "darcy_relative_error": "Darcy",
     "cifar100_test_accuracy_percent": "CIFAR-100",
     "imagenet16_120_test_accuracy_percent": "ImageNet16-120",
-    "cifar10_analog_drift_86400_percent": "a day of drift",
-}
-STUDIES = {
-    "diverse": ["nasbench201"],
-    "diverse_inputs": ["nasbench201", "nasbench201_dense"],
-    "hardware": ["nasbench201"],
 }
 
 
@@ -63,11 +56,10 @@ def ceiling(quality: np.ndarray, networks: Sequence[Hashable]) -> float:
     return float(np.sqrt(1 - noise / ranks.var()))
 
 
-def ceilings(benchmark: pa.Table, space: str, targets: Sequence[str]) -> list[str]:
+def ceilings(benchmark: pa.Table, targets: Sequence[str]) -> list[str]:
     """Those of targets, over all living cells whose target is known."""
     living = [one for one in benchmark["architecture"].to_pylist() if lives(one)]
-    module: Any = spaces.load(space)
-    networks = [module.canonical(module.from_id(one)) for one in living]
+    networks = [nasbench201.canonical(nasbench201.from_id(one)) for one in living]
     qualities = read_targets(benchmark, living)
     return [f"{ceiling(qualities[target], networks):.3f}" for target in targets]
 
@@ -83,12 +75,12 @@ def rows(found: Mapping[str, scores.Scores], benchmark: pa.Table, targets: Seque
         yield [name, *(f"{every:.2f} / {alive:.2f}" for every, alive in pairs)]
 
 
-def table(folder: Path, space: str) -> str:
-    """What was found of a space, as Markdown."""
+def table(folder: Path) -> str:
+    """Rho of every proxy and aggregate, and the ceilings."""
     benchmark = artifacts.read_parquet(folder / "benchmark.parquet", artifacts.BENCHMARK)
     found = scores.by_proxy(scores.read([folder / "scores.parquet", folder / "aggregates.parquet"]))
     targets = [target for target in TARGETS if target in benchmark.column_names]
-    last = ["*ceiling by noise*", *(f"- / {one}" for one in ceilings(benchmark, space, targets))]
+    last = ["*ceiling by noise*", *(f"- / {one}" for one in ceilings(benchmark, targets))]
     head = ("proxy or aggregate", *(TARGETS[target] for target in targets))
     return markdown_table(head, [*rows(found, benchmark, targets), last])
 
@@ -107,10 +99,8 @@ def searches(folder: Path) -> str:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    for study, names in STUDIES.items():
-        for space in names:
-            show(DOCS / "results.md", f"{study} {space}", table(RUNS / study / "results" / space, space))
-    show(DOCS / "results.md", "diverse searches", searches(RUNS / "diverse" / "results" / "nasbench201"))
+    show(DOCS / "results.md", "diverse nasbench201", table(RESULTS))
+    show(DOCS / "results.md", "diverse searches", searches(RESULTS))
 
 
 if __name__ == "__main__":
