@@ -88,7 +88,8 @@ def objective_problems(section: Params, space: str, key: str, search: Params) ->
     """Columns that no source of the benchmark has, or one objective under two names."""
     names = scorers.names(search.get("by", []))
     columns = [scorers.column(section, name) for name in names]
-    asked = {"by": columns, "target": [search.get("target")]}
+    explicit = [column for column, name in zip(columns, names, strict=True) if name != scorers.BENCHMARK]
+    asked = {"by": explicit, "target": [search.get("target")]}  # the stage `sample` checks the space's own target
     known = [
         name for source in section["download"]["sources"] for name in benchmarks.load_source(space, source).TARGETS
     ]
