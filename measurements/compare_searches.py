@@ -75,6 +75,12 @@ def seconds(run: Path, space: str, search: str) -> float:
     return float(np.median([float(row["cpu_time"]) for row in rows]))
 
 
+def ranks(ends: Rows) -> tuple[str, str]:
+    """The median true rank of the answers of several runs, and the best and worst of them."""
+    found = np.array([row["best_rank"] for row in ends])
+    return f"{np.median(found):,.0f}", f"{found.min():,} to {found.max():,}"
+
+
 def table(trajectory: Rows, truths: dict[str, GroundTruth], space: str) -> str:
     """A row per search: best accuracy on the way, queries until the top, the test set if there is one."""
     found = progress.of_searches(trajectory, truths)

@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 
 from gennas.spaces import nasbench201
 from gennas.stats import spearman
+from measurements.compare_searches import ranks
 from measurements.subjects import DOCS, show
 from stages.correlate import read_targets
 from stages.report.fronts import last
@@ -91,9 +92,7 @@ def searches(folder: Path) -> str:
     lines = []
     for name in dict.fromkeys(row["search"] for row in trajectory):
         ends = last([row for row in trajectory if row["search"] == name])
-        ranks = np.array([row["best_rank"] for row in ends])
-        numbers = f"{np.median(ranks):,.0f}", f"{ranks.min():,} to {ranks.max():,}"
-        lines.append([name, TARGETS[ends[0]["target"]], str(len(ends)), *numbers])
+        lines.append([name, TARGETS[ends[0]["target"]], str(len(ends)), *ranks(ends)])
     return markdown_table(("search", "judged by", "runs", "median rank", "ranks"), lines)
 
 

@@ -10,19 +10,22 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import yaml
 
+from gennas.searches.common.acquisition import HypervolumeImprovement
+from gennas.spaces import nasbench201
 from gennas.stats import mean_interval
-from measurements.compare_searches import seconds
+from measurements.compare_searches import ranks, seconds
 from measurements.subjects import DOCS, show
 from stages.report import fronts as section
 from stages.report import progress
 from stages.report.figures.fronts import draw_front
 from stages.report.figures.style import Rows, styled, to_svg
 from stages.report.summary import markdown_table
-from stages.support import artifacts
+from stages.support import artifacts, scorers
 from stages.support.fronts import Known, Problem
 from stages.support.ground_truth import reported_by
 
@@ -107,16 +110,47 @@ def test_table(fronts: Rows) -> str:
     return markdown_table(("problem", "front", "share by test accuracy"), lines)
 
 
+def networks_table() -> str:
+    """Shares of the true hypervolume for whoever knows the mean quality of each network, but not that of its names."""
+    lines = []
+    for problem, title in PROBLEMS.items():
+        search = params()["search_architecture"]["searches"][f"{problem}_bayesian"]
+        known, *_ = known_costs().problems(scorers.judge(params(), search), search["by"])
+        rows = knowing_networks(known, section.EVALUATIONS[-1])
+        lines.append([title, *(f"{known.judge(rows[:count])[0]:.2f}" for count in section.EVALUATIONS)])
+    return markdown_table(("problem", *(f"after {n}" for n in section.EVALUATIONS)), lines)
+
+
+def knowing_networks(problem: Problem, count: int) -> np.ndarray:
+    """The rows that are evaluated if the mean quality of each network is known, and nothing else to be learnt."""
+    networks = np.unique(
+        [nasbench201.canonical(nasbench201.from_id(one)) for one in problem.ids], axis=0, return_inverse=True
+    )[1]
+    quality = problem.better[:, 0]
+    means = (np.bincount(networks, quality) / np.bincount(networks))[networks]
+    gain, certain = HypervolumeImprovement(-problem.better[:, 1]), np.full(len(means), 1e-6)
+    rows: list[int] = []
+    for _ in range(count):
+        expected = gain(means, certain, rows, quality[rows])
+        expected[rows] = -np.inf
+        rows.append(int(expected.argmax()))
+    return np.array(rows)
+
+
 def share(problem: Problem, ids: Sequence[str]) -> float:
     """Of a problem's true hypervolume, that architectures have."""
     return problem.judge(problem.rows_of(ids))[0]
 
 
 @cache
+def params() -> Any:
+    """The study's section on the space."""
+    return yaml.safe_load((RUN / "params.yaml").read_text(encoding="utf-8"))[SPACE]
+
+
 def known_costs() -> Known:
     """What the study knows."""
-    params = yaml.safe_load((RUN / "params.yaml").read_text(encoding="utf-8"))
-    return Known(SPACE, RESULTS / "benchmark.parquet", params[SPACE]["search_architecture"].get("costs", {}))
+    return Known(SPACE, RESULTS / "benchmark.parquet", params()["search_architecture"].get("costs", {}))
 
 
 def drift_table(trajectory: Rows) -> str:
@@ -125,10 +159,7 @@ def drift_table(trajectory: Rows) -> str:
     for name in DRIFT:
         ends = section.last([row for row in trajectory if row["search"] == name])
         accuracy = progress.with_reach(mean_interval([row["best_value"] for row in ends]))
-        ranks = np.array([row["best_rank"] for row in ends])
-        lines.append(
-            [name, str(len(ends)), accuracy, f"{np.median(ranks):,.0f}", f"{ranks.min():,} to {ranks.max():,}"]
-        )
+        lines.append([name, str(len(ends)), accuracy, *ranks(ends)])
     return markdown_table(("search", "runs", "accuracy after a day, %", "median rank", "ranks"), lines)
 
 
@@ -155,6 +186,7 @@ def main() -> None:
     for problem in PROBLEMS:
         show(page, problem, fronts_table(problem, fronts))
     show(page, "test", test_table(fronts))
+    show(page, "networks", networks_table())
     show(page, "drift", drift_table(trajectory))
     show(page, "proxies", proxies_table(json.loads((RESULTS / "metrics.json").read_text(encoding="utf-8"))))
 

@@ -5,8 +5,8 @@ the front of score and energy, and for that of score and latency; random search 
 the middle of each front, and the best by the score alone, learn digits as the networks of `measurements.imc_blocks` do,
 and so do random networks that cost as much; of these, the ones that the table of `imc_blocks_example` has come first.
 
-Writes imc-search.parquet and imc-search-trainings.parquet, goes on after what they have, and prints tables. About 10
-minutes on one core.
+Writes imc-search.parquet and imc-search-trainings.parquet, and goes on after what they have; `imc_search_tables` prints
+what they say. About 10 minutes on one core.
 
 Source: Amin, Mohammadi and Zand, "Multi-Objective Neural Architecture Search for In-Memory Computing", ISVLSI 2024.
 """
@@ -14,7 +14,7 @@ Source: Amin, Mohammadi and Zand, "Multi-Objective Neural Architecture Search fo
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
@@ -30,16 +30,14 @@ import torch
 from tqdm import tqdm
 
 import gennas
-from gennas import benchmarks, costs, spaces
-from gennas.benchmarks.imc_blocks_example import DATA_SETS
+from gennas import costs, spaces
 from gennas.devices import prepare
 from gennas.seeds import rng
 from gennas.spaces.imc_blocks.blocks import Architecture, Block
-from gennas.stats import hypervolume, mean_interval, pareto_front, spearman
+from gennas.stats import pareto_front
 from measurements import imc_blocks
 from measurements.imc_blocks import SPACE
 from measurements.subjects import FOLDER, SEED, Subject, machine
-from stages.report.summary import markdown_table
 from stages.support import artifacts
 
 COSTS = ("imc_energy", "imc_latency")
@@ -77,9 +75,7 @@ TRAINING = pa.schema(
     ]
 )
 FILES = {EVALUATION: FOLDER / "imc-search.parquet", TRAINING: FOLDER / "imc-search-trainings.parquet"}
-PLACES = ("best", "cheapest", "middle", "dearest")
 Rows = list[dict[str, Any]]
-Accuracies = Mapping[tuple[str, str], float]
 
 # --- what is measured -----------------------------------------------------------------------------
 
@@ -207,174 +203,17 @@ def groups(rows: Rows, *keys: str) -> dict[tuple[Any, ...], Rows]:
     return found
 
 
-def example_rows() -> Rows:
-    """The trainings of the example's table."""
-    return [
-        {**row, "seed": int(row["seed"]), "accuracy_percent": float(row["accuracy_percent"])}
-        for row in imc_blocks.read()
-    ]
-
-
-# --- what it shows --------------------------------------------------------------------------------
-
-
-def with_reach(values: Sequence[float], places: int = 1) -> str:
-    """A mean and half of its 95 % interval."""
-    mean, reach = mean_interval(values)
-    return f"{mean:.{places}f} \N{PLUS-MINUS SIGN} {reach:.{places}f}"
-
-
-def rho_table(table: Rows) -> str:
-    """How what is known without training ranks the example's networks."""
-    benchmark = benchmarks.load(SPACE, SUBJECT.sources)
-    rows = {row["architecture"]: row for row in table}
-    known = {
-        "regression": [rows[one]["score"] for one in benchmark.ids],
-        "depth": [len(blocks_of(one)) for one in benchmark.ids],
-        **{name: [rows[one][name] for one in benchmark.ids] for name in COSTS},
-    }
-    targets = [f"{data}_accuracy_percent" for data in DATA_SETS]
-    lines = [
-        [name, *(f"{spearman(values, benchmark.values(target)):.2f}" for target in targets)]
-        for name, values in known.items()
-    ]
-    return markdown_table(["rho with accuracy", *DATA_SETS], lines)
-
-
-def blocks_of(architecture_id: str) -> Architecture:
-    """Its blocks."""
-    found: Architecture = spaces.load(SPACE).from_id(architecture_id)
-    return found
-
-
-def shape(title: str, ids: Sequence[str]) -> list[str]:
-    """A line on networks: how deep and wide they are, of which blocks, and what they cost."""
-    networks = [blocks_of(one) for one in ids]
-    blocks = list(chain.from_iterable(networks))
-    shares = [f"{100 * np.mean([block.kind == kind for block in blocks]):.0f} %" for kind in ("vgg", "mvgg", "res")]
-    width = np.mean([np.mean([block.width for block in network]) for network in networks])
-    energy, latency = np.mean([cost(one) for one in ids], axis=0)
-    depth = np.mean([len(network) for network in networks])
-    return [title, str(len(ids)), f"{depth:.1f}", f"{width:.0f}", *shares, f"{energy:.0f}", f"{latency:.2f}"]
-
-
-def shape_table(evaluations: Rows) -> str:
-    """The paper's findings: depth, kernels and kinds of blocks of what each search prefers."""
-    head = ("networks", "n", "depth", "kernels", "VGG", "MVGG", "RES", "energy, µJ", "latency, ms")
-    by_run = sorted(groups(evaluations, "search", "seed").items())
-
-    def of_runs(search: str, choose: Callable[[Rows], list[str]]) -> list[str]:
-        return [one for (name, _), rows in by_run if name == search for one in choose(rows)]
-
-    def best(count: int) -> Callable[[Rows], list[str]]:
-        return lambda rows: [
-            row["architecture"] for row in sorted(rows, key=lambda row: row["score"], reverse=True)[:count]
-        ]
-
-    def front(name: str) -> Callable[[Rows], list[str]]:
-        return lambda rows: find_front(rows, name)
-
-    def cheap_half(name: str) -> Callable[[Rows], list[str]]:
-        return lambda rows: (found := find_front(rows, name))[: (len(found) + 1) // 2]
-
-    benchmark = benchmarks.load(SPACE, SUBJECT.sources)
-    lines = [
-        shape("random", of_runs("random", lambda rows: [row["architecture"] for row in rows])),
-        shape("random, ten best scores a run", of_runs("random", best(10))),
-        shape("score alone, best of a run", of_runs("score alone", best(1))),
-        shape("score alone, ten best of a run", of_runs("score alone", best(10))),
-        *(shape(f"{name}, front", of_runs(name, front(name))) for name in COSTS),
-    ]
-    for name in COSTS:
-        half = of_runs(name, cheap_half(name))
-        lines.append(shape(f"{name}, cheap half of the front", half))
-        # Else what is cheap would pass for what the search prefers.
-        equal = [other for one in half for other in equal_cost(one, name)]
-        lines.append(shape(f"random, {name} as that half's", equal))
-    for data in DATA_SETS:
-        order = np.argsort(-benchmark.values(f"{data}_accuracy_percent"), kind="stable")[:10]
-        lines.append(shape(f"ten most accurate of the example, {data}", [benchmark.ids[i] for i in order]))
-    return markdown_table(head, lines)
-
-
-def front_table(evaluations: Rows) -> str:
-    """Fronts of the searches beside random search's: members, best score, hypervolume in shares of random search's."""
-    runs = groups(evaluations, "search", "seed")
-    seeds = sorted({seed for search, seed in runs if search == "random"})
-    lines = []
-    for name, search in product(COSTS, SEARCHES):
-        if search in COSTS and search != name:
-            continue
-        shares = []
-        for seed in seeds:
-            random = points(runs["random", seed], name)
-            middle = np.median(random, axis=0)
-            shares.append(hypervolume(points(runs[search, seed], name), middle) / hypervolume(random, middle))
-        members = [len(find_front(runs[search, seed], name)) for seed in seeds]
-        highest = [max(row["score"] for row in runs[search, seed]) for seed in seeds]
-        lines.append([name, search, f"{np.mean(members):.1f}", with_reach(highest, 2), with_reach(shares, 2)])
-    return markdown_table(["front of score and", "search", "members", "best score", "hypervolume"], lines)
-
-
-def points(rows: Rows, name: str) -> np.ndarray:
-    """Scores and negated costs (n, 2)."""
-    return np.array([(row["score"], -row[name]) for row in rows])
-
-
-def retrained_table(chosen: Sequence[Choice], accuracies: Accuracies) -> str:
-    """Accuracies of what was found, and how much more than those of random networks of equal cost."""
-    head = ["found with", "place", "n", "energy, µJ", "latency, ms"]
-    for data in LEARNT:
-        head += [f"{data}, %", "- random"]
-    places = sorted(
-        {(choice.search, choice.place) for choice in chosen}, key=lambda one: (one[0], PLACES.index(one[1]))
-    )
-    lines = [
-        retrained_line(search, place, [one for one in chosen if one[:2] == (search, place)], accuracies)
-        for search, place in places
-    ]
-    for name in COSTS:
-        lines.append(retrained_line(name, "all", [one for one in chosen if one.search == name], accuracies))
-    return markdown_table(head, lines)
-
-
-def retrained_line(search: str, place: str, chosen: Sequence[Choice], accuracies: Accuracies) -> list[str]:
-    """Of some choices."""
-    energy, latency = np.mean([cost(one.architecture) for one in chosen], axis=0)
-    line = [search, place, str(len(chosen)), f"{energy:.1f}", f"{latency:.2f}"]
-    for data in LEARNT:
-        found = [accuracies[one.architecture, data] for one in chosen]
-        more = [
-            accuracies[one.architecture, data] - float(np.mean([accuracies[other, data] for other in one.random]))
-            for one in chosen
-            if one.random
-        ]
-        line += [f"{np.mean(found):.1f}", with_reach(more) if more else "-"]
-    return line
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="of each search (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     args = parser.parse_args()
     runs = [("table", 0), *((name, seed) for seed, name in product(range(args.seeds), SEARCHES))]
-    evaluations = measure(EVALUATION, search, runs, ("search", "seed"), args.workers)
-    print(rho_table([row for row in evaluations if row["search"] == "table"]))
-    print(front_table(evaluations))
-    print(shape_table(evaluations))
-    chosen = list(choices(evaluations))
-    example = example_rows()
-    known = {row["architecture"] for row in example}
+    chosen = choices(measure(EVALUATION, search, runs, ("search", "seed"), args.workers))
+    known = {row["architecture"] for row in imc_blocks.read()}
     new = dict.fromkeys(one for choice in chosen for one in (choice.architecture, *choice.random) if one not in known)
     trainings = [(one, data, seed) for data, seed, one in product(LEARNT, range(imc_blocks.SEEDS), new)]
-    trained = measure(TRAINING, train, trainings, ("architecture", "dataset", "seed"), args.workers)
-    means = {
-        key: float(np.mean([row["accuracy_percent"] for row in own]))
-        for key, own in groups([*example, *trained], "architecture", "dataset").items()
-    }
-    print(retrained_table(chosen, means))
-    print(machine(prepare()))
+    measure(TRAINING, train, trainings, ("architecture", "dataset", "seed"), args.workers)
 
 
 if __name__ == "__main__":

@@ -69,12 +69,14 @@ def text(number: float, places: int = 2) -> str:
     return f"{number:.{places}f}" if math.isfinite(number) else "-"
 
 
-def with_reach(pair: tuple[float, float] | None) -> str:
+def with_reach(pair: tuple[float, float] | None, places: int = 2) -> str:
     """A mean and half of its interval."""
     if pair is None:
         return "-"
     mean, reach = pair
-    return f"{text(mean)} \N{PLUS-MINUS SIGN} {text(reach)}" if math.isfinite(reach) else text(mean)
+    if not math.isfinite(reach):
+        return text(mean, places)
+    return f"{text(mean, places)} \N{PLUS-MINUS SIGN} {text(reach, places)}"
 
 
 def table(found: Sequence[Progress]) -> tuple[list[str], list[list[str]]]:
