@@ -105,8 +105,8 @@ for proxy in catalogue.names("proxies"):
 
 def test_names_by_family():
     assert "naswot" in gennas.names("proxies", "images") and "naswot" not in gennas.names("proxies", "sequences")
-    assert gennas.names("spaces", "sequences") == ["nasbench_nlp"]
-    assert sorted([*gennas.names("spaces", "images"), "nasbench_nlp"]) == gennas.names("spaces")
+    assert gennas.names("spaces", "sequences") == ["flexibert", "nasbench_nlp"]
+    assert sorted([*gennas.names("spaces", "images"), "flexibert", "nasbench_nlp"]) == gennas.names("spaces")
     assert "nlp" in gennas.names("tasks", "sequences") and "nlp" not in gennas.names("tasks", "images")
     assert "nasbench_nlp" in gennas.names("benchmarks", "sequences")
     assert gennas.names("searches", "sequences") == gennas.names("searches")

@@ -1,0 +1,168 @@
+"""FlexiBERT's space as trained: how large it is, its edits, and the networks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from gennas.costs import flops
+from gennas.spaces import flexibert
+from gennas.spaces.flexibert.architecture import Architecture, Layer
+from gennas.spaces.flexibert.network import Attention
+
+ALL = flexibert.all_architectures()
+LEAST = "128|h2-f1|h2-f1"
+MOST = "256|h4-f3-1024|h4-f3-1024|h4-f3-1024|h4-f3-1024"
+architectures = st.sampled_from(ALL)
+
+
+def of(architecture_id: str, width: float = 1.0, depth: float = 1.0) -> nn.Module:
+    return flexibert.build(flexibert.from_id(architecture_id), width, depth)
+
+
+# --- architectures --------------------------------------------------------------------------------
+
+
+def test_there_are_2664_architectures_with_ids_encodings_and_graphs_of_their_own():
+    assert len(ALL) == 2664 == 2 * (6**2 + 6**4)
+    assert len({*map(flexibert.to_id, ALL)}) == len({*map(flexibert.encode, ALL)}) == len(ALL)
+    assert len({str(flexibert.graph(architecture)) for architecture in ALL}) == len(ALL)
+
+
+def test_an_id_names_the_hidden_size_and_the_layers():
+    layers = (Layer(2, "f1"), Layer(4, "f3-1024"))
+    assert flexibert.to_id(Architecture(256, layers)) == "256|h2-f1|h4-f3-1024"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("512|h2-f1|h2-f1", "hidden size of 128 or 256"),
+        ("0128|h2-f1|h2-f1", "hidden size of 128 or 256"),
+        ("128|h2-f1", "2 or 4 layers"),
+        ("128|h2-f1|h2-f1|h2-f1", "2 or 4 layers"),
+        ("128|h2-f1|h3-f1", r"unknown layer 'h3-f1' \(known: h2-f1, "),
+        ("128|h2-f1|h2-f1-512", "unknown layer 'h2-f1-512'"),
+    ],
+)
+def test_other_strings_say_what_is_wrong(text, message):
+    with pytest.raises(ValueError, match=message):
+        flexibert.from_id(text)
+
+
+@given(architectures)
+def test_neighbours_are_each_others_and_a_mutation_is_one_of_them(architecture):
+    found = flexibert.neighbours(architecture)
+    assert len(found) == len({*found}) == {2: 1 + 2 * 3 + 36, 4: 1 + 4 * 3 + 1}[len(architecture.layers)]
+    assert architecture not in found and all(architecture in flexibert.neighbours(other) for other in found)
+    assert flexibert.mutate(architecture, np.random.default_rng(0)) in found
+
+
+def test_draws_are_those_of_the_described_space():
+    rng = np.random.default_rng(0)
+    drawn = [flexibert.random_architecture(rng) for _ in range(2000)]
+    layers = [layer for architecture in drawn for layer in architecture.layers]
+    shares = {name: np.mean([layer.feed_forward == name for layer in layers]) for name in ("f1", "f3-512", "f3-1024")}
+    assert shares == pytest.approx({"f1": 0.5, "f3-512": 0.25, "f3-1024": 0.25}, abs=0.03)
+    for share in (
+        np.mean([architecture.hidden == 256 for architecture in drawn]),
+        np.mean([len(architecture.layers) == 4 for architecture in drawn]),
+        np.mean([layer.heads == 4 for layer in layers]),
+    ):
+        assert share == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_graph_shows_each_layer():
+    (vertices,) = flexibert.graph(flexibert.from_id("256|h2-f1|h4-f3-512")).values()
+    assert [vertex.label for vertex in vertices] == ["hidden-256", "attention-2", "f1", "attention-4", "f3-512"]
+    assert [vertex.sources for vertex in vertices] == [(), (0,), (1,), (2,), (3,)]
+
+
+# --- networks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("architecture", "parameters"), [(LEAST, 4_369_408), (MOST, 15_561_728)])
+def test_parameters_are_those_counted_by_hand(architecture, parameters):
+    """With 30,522 words and two kinds of segments, each of 128 numbers, as in ELECTRA's models."""
+    assert sum(p.numel() for p in of(architecture).parameters()) + (30_522 + 2) * 128 == parameters
+
+
+def test_heads_change_neither_parameters_nor_flops():
+    two, four = of("256|h2-f1|h2-f3-512"), of("256|h4-f1|h4-f3-512")
+    inputs = torch.zeros(flexibert.INPUT_SHAPE)
+    assert flops.cost(two, inputs) == flops.cost(four, inputs)
+    assert {k: v.shape for k, v in two.state_dict().items()} == {k: v.shape for k, v in four.state_dict().items()}
+
+
+def test_attention_is_counted_in_flops():
+    """Of 128 tokens: four 128 x 128 projections, and two products of 128 x 128 numbers with a head each."""
+    found = flops.cost(Attention(128, 2), torch.zeros(flexibert.INPUT_SHAPE))
+    assert found == (2 * 128 * (4 * 128 * 128 + 2 * 128 * 128),)
+
+
+def test_attention_is_torchs_own():
+    torch.manual_seed(0)
+    ours, theirs = Attention(8, 2), nn.MultiheadAttention(8, 2)
+    parts = [ours.query, ours.key, ours.value]
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+        theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+        theirs.out_proj.load_state_dict(ours.output.state_dict())
+    x = torch.randn(5, 3, 8)
+    torch.testing.assert_close(ours(x), theirs(x, x, x, need_weights=False)[0])
+
+
+def test_a_layer_is_torchs_own_with_one_feed_forward_layer():
+    torch.manual_seed(0)
+    layer = of(LEAST).layers[0]
+    theirs = nn.TransformerEncoderLayer(128, 2, 512, dropout=0.0, activation="gelu", layer_norm_eps=1e-12)
+    with torch.no_grad():
+        parts = [layer.mixing.query, layer.mixing.key, layer.mixing.value]
+        theirs.self_attn.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+        theirs.self_attn.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+        theirs.self_attn.out_proj.load_state_dict(layer.mixing.output.state_dict())
+        theirs.linear1.load_state_dict(layer.feed_forward[0].state_dict())
+        theirs.linear2.load_state_dict(layer.feed_forward[2].state_dict())
+    x = torch.randn(5, 3, 128)
+    torch.testing.assert_close(layer(x), theirs(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("hidden", "name", "sizes"), [
+    (128, "f1", [512]), (256, "f1", [1024]), (128, "f3-1024", [512, 1024, 1024]), (256, "f3-512", [1024, 512, 512]),
+])  # fmt: skip
+def test_the_first_feed_forward_layer_has_four_times_the_hidden_size(hidden, name, sizes):
+    part = of(f"{hidden}|h2-{name}|h2-f1").layers[0].feed_forward
+    assert [layer.out_features for layer in part if isinstance(layer, nn.Linear)] == [*sizes, hidden]
+
+
+def test_every_token_sees_those_after_it_and_where_it_is():
+    torch.manual_seed(0)
+    network, x = of(LEAST), torch.randn(6, 1, 128)
+    changed = torch.cat([x[:5], torch.randn(1, 1, 128)])
+    assert (network(x)[0] - network(changed)[0]).abs().max() > 1e-4
+    equal = network(x[:1].expand(6, 1, 128))
+    assert (equal[0] - equal[1]).abs().max() > 1e-3
+
+
+def test_sequences_of_a_batch_do_not_see_each_other():
+    torch.manual_seed(0)
+    network, x = of(LEAST, width=0.1), torch.randn(6, 3, 12)
+    torch.testing.assert_close(network(x)[:, 1:2], network(x[:, 1:2]), atol=1e-6, rtol=1e-5)
+
+
+def test_factors_keep_heads_and_the_projection():
+    small = of("256|h4-f3-512|h2-f1", width=0.05, depth=2)
+    assert (small.inputs, small.outputs) == (8, 12)
+    assert [layer.mixing.heads for layer in small.layers] == [4, 4, 2, 2]
+    least, wide = of(LEAST, width=1e-9, depth=1e-9), of("256|h2-f1|h2-f1", width=1e-9, depth=1e-9)
+    assert (least.inputs, least.outputs, len(least.layers)) == (4, 4, 2)
+    assert isinstance(least.projection, nn.Identity) and isinstance(wide.projection, nn.Linear)
+
+
+def test_a_sequence_that_is_too_long_is_refused():
+    network = of(LEAST, width=0.1)
+    assert network(torch.zeros(512, 1, 12)).shape == (512, 1, 12)
+    with pytest.raises(ValueError, match="513 tokens; the network has 512 positions"):
+        network(torch.zeros(513, 1, 12))
