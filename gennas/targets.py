@@ -64,6 +64,8 @@ class Target:
 
 #: In percent; more is better.
 ACCURACY = Target("accuracy", "%", higher_is_better=True, low=0.0, high=100.0)
+#: A correlation times 100, or a mean of such and accuracies: of text understanding (GLUE).
+SCORE = Target("score", "points", higher_is_better=True, low=-100.0, high=100.0)
 #: Cross-entropy per token; infinite for a training that failed.
 LOG_PERPLEXITY = Target("log-perplexity", "nats", higher_is_better=False, low=0.0, high=math.inf)
 #: Of a regression, as a share of the truth's magnitude.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gennas.targets import ACCURACY, COUNT, ENERGY_MJ, ENERGY_UJ, LATENCY, LOG_PERPLEXITY, RELATIVE_ERROR, Target
+from gennas.targets import ACCURACY, COUNT, ENERGY_MJ, ENERGY_UJ, LATENCY, LOG_PERPLEXITY, RELATIVE_ERROR, SCORE, Target
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 targets = st.builds(
@@ -25,7 +25,7 @@ def test_quality_is_higher_where_the_target_is_better():
 @pytest.mark.parametrize(
     ("target", "is_cost"),
     [
-        (ACCURACY, False), (LOG_PERPLEXITY, False), (RELATIVE_ERROR, False),
+        (ACCURACY, False), (LOG_PERPLEXITY, False), (RELATIVE_ERROR, False), (SCORE, False),
         (LATENCY, True), (ENERGY_MJ, True), (ENERGY_UJ, True), (COUNT, True),
     ],
 )  # fmt: skip

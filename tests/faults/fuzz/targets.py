@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gennas import benchmarks, spaces
-from gennas.benchmarks import analog_nasbench, hw_nas_bench, nasbench101
+from gennas.benchmarks import analog_nasbench, flexibert, hw_nas_bench, nasbench101
 from gennas.data import images as datasets
 from gennas.data.texts import read_text
 from gennas.errors import LONGEST, InputError
@@ -315,6 +315,13 @@ def nds(net: dict[str, Any]) -> bytes:
     return json.dumps([entry, entry]).encode()
 
 
+def glue_scores() -> bytes:
+    layer = {"num_operation_heads": 2, "num_feed_forward": 3, "feed_forward_dimension": 512, "operation_type": "SA"}
+    overrides = {"hidden_size": 128, "nas_config": {"encoder_layers": [layer, layer]}}
+    scores = dict.fromkeys(flexibert.COLUMNS, 50.5)
+    return json.dumps([{"scores": scores, "hparams": {"model_hparam_overrides": overrides}}] * 2).encode()
+
+
 def cell_net(name: str) -> dict[str, Any]:
     space: Any = spaces.load(name)
     found = space.random_architecture(np.random.default_rng(0))
@@ -393,6 +400,7 @@ TARGETS: dict[str, Target] = {
     "nasbench101-tfrecord": Target(records_file, (record(b"first") + record(b"second"),)),
     "nds-cells": Target(partial(benchmark, "nds_darts", "nds-cifar10"), (nds(cell_net("nds_darts")),), JSON_WORDS),
     "nds-anynet": Target(partial(benchmark, "nds_resnext_a", "nds-cifar10"), (nds(ANYNET),), JSON_WORDS),
+    "flexibert": Target(partial(benchmark, "flexibert", "flexibert"), (glue_scores(),), JSON_WORDS),
     "nasbench_nlp-log": Target(
         lambda data: benchmark("nasbench_nlp", "nasbench-nlp", zipped(data, zipfile.ZIP_STORED)), (LOG,), JSON_WORDS
     ),
