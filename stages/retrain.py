@@ -1,10 +1,10 @@
 """Train the architecture that the search found, for real, beside a random one of the sample.
 
-Images are classified; a text is modelled by the spaces of recurrent networks. Each of the two roles, `found` and
-`random`, is a job of its own, with the same recipe (optimiser, cosine schedule), order of the data and validation
-split. The test part is looked at once, after the last epoch. A job that was killed goes on after its last epoch, and
-its artifacts are byte-identical to an uninterrupted one's. The checkpoint stays: a job that is run again for the same
-architecture, as after finals that come to the same answer, takes seconds.
+Images are classified. A text is modelled: recurrent networks foretell the next token, transformers restore hidden ones.
+Each of the two roles, `found` and `random`, is a job of its own, with the same recipe (optimiser, cosine schedule),
+order of the data and validation split. The test part is looked at once, after the last epoch. A job that was killed
+goes on after its last epoch, and its artifacts are byte-identical to an uninterrupted one's. The checkpoint stays: a
+job that is run again for the same architecture, as after finals that come to the same answer, takes seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from stages.support.sources import fingerprint, loaded_sources
 
 def load_problem(space: str, params: Params, seed: int, device: torch.device) -> Problem:
     """What the networks of a space are trained for; an InputError unless `dataset` suits them."""
-    training = catalogue.declaration("families", spaces.load(space).FAMILY)["training"]
+    family = catalogue.declaration("families", spaces.load(space).FAMILY)
+    training = catalogue.declaration("spaces", space).get("training", family["training"])
     problem: Problem = import_module(f"gennas.training.{training}").load(params, seed, device)
     return problem
 

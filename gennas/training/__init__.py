@@ -1,1 +1,1 @@
-"""Training for real: image classification and language modelling."""
+"""Training for real: image classification, language modelling and masked language modelling."""

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -174,19 +174,30 @@ class LanguageModelling:
         return loss, perplexity(loss)
 
 
-def load(params: Params, seed: int, device: torch.device) -> LanguageModelling:
-    """The text that `dataset` names: the descriptions, or a folder's files, which have their own validation part.
+class Tokens(NamedTuple):
+    """A text as indices."""
 
-    Nothing of it is drawn: `seed` is there for what other problems are loaded with."""
+    parts: dict[str, Tensor]  # each (N,)
+    words: int  # of the vocabulary
+    content: str  # a hash of the text
+
+
+def read_tokens(params: Params) -> Tokens:
+    """The text that `dataset` names: the descriptions, or a folder's files, which have their own validation part."""
     texts = read_texts(params["dataset"], params["validation_share"])
     known = vocabulary(texts["train"])
     encoded = {part: encode(text, known) for part, text in texts.items()}
     logger.info("%d words; %s", len(known), "; ".join(map(summary, encoded, encoded.values())))
-    return LanguageModelling(
-        parts={part: Streams.of(text.to(device), params["batch_size"]) for part, text in encoded.items()},
-        words=len(known),
-        content=hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest(),
-    )
+    return Tokens(encoded, len(known), hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest())
+
+
+def load(params: Params, seed: int, device: torch.device) -> LanguageModelling:
+    """The text that `dataset` names, see `read_tokens`.
+
+    Nothing of it is drawn: `seed` is there for what other problems are loaded with."""
+    parts, words, content = read_tokens(params)
+    streams = {part: Streams.of(text.to(device), params["batch_size"]) for part, text in parts.items()}
+    return LanguageModelling(streams, words, content)
 
 
 def summary(part: str, encoded: Tensor) -> str:

@@ -28,7 +28,7 @@ class Problem(Protocol):
 
     @property
     def metric(self) -> str:
-        """What `evaluate` measures besides the loss: `accuracy_percent` or `perplexity`."""
+        """What `evaluate` measures besides the loss: `accuracy_percent`, `perplexity` or `masked_perplexity`."""
 
     @property
     def content(self) -> str:

@@ -21,7 +21,11 @@ from stages.support import params as study_params
 
 Sections = dict[str, dict[str, Any]]
 #: What retraining measures, in words, and its unit.
-METRICS = {"accuracy_percent": ("accuracy", " %"), "perplexity": ("perplexity", "")}
+METRICS = {
+    "accuracy_percent": ("accuracy", " %"),
+    "perplexity": ("perplexity", ""),
+    "masked_perplexity": ("perplexity of hidden words", ""),
+}
 
 
 def read_study(folder: Path) -> Sections:

@@ -209,7 +209,7 @@ HISTORY = _schema(
     learning_rate=(pa.float64(), "at the epoch's start"),
     train_loss=(pa.float64(), "cross-entropy in nats, mean over the epoch; not finite if the training failed"),
     validation_loss=(pa.float64(), "after the epoch"),
-    metric=(pa.string(), "what validation_score is: accuracy_percent or perplexity"),
+    metric=(pa.string(), "what validation_score is: accuracy_percent, perplexity or masked_perplexity"),
     validation_score=(pa.float64(), "after the epoch; more accuracy is better, less perplexity"),
 )
 
@@ -231,12 +231,14 @@ BEST = _document(
     search=_TEXT, **_FOUND, target=_TEXT, unit=_TEXT, benchmark_size=_COUNT,
     others={"type": "object", "additionalProperties": _document(**_FOUND)},
 )  # fmt: skip
-_PERPLEXITY, _ACCURACY = _document(test_perplexity=_NUMBER), _document(test_accuracy_percent=_NUMBER)
+_METRICS = ("accuracy_percent", "perplexity", "masked_perplexity")
+_ROLES = {metric: _document(**{f"test_{metric}": _NUMBER}) for metric in _METRICS}
 #: retrain/metrics.json: what the real training reached.
-RETRAINED = _document(dataset=_TEXT, metric={"enum": ["perplexity", "accuracy_percent"]}) | {
-    "if": {"properties": {"metric": {"const": "perplexity"}}},
-    "then": _document(found=_PERPLEXITY, random=_PERPLEXITY),
-    "else": _document(found=_ACCURACY, random=_ACCURACY),
+RETRAINED = _document(dataset=_TEXT, metric={"enum": [*_METRICS]}) | {
+    "allOf": [
+        {"if": {"properties": {"metric": {"const": metric}}}, "then": _document(found=role, random=role)}
+        for metric, role in _ROLES.items()
+    ]
 }
 
 #: Targets that a message lists; of more, it names the closest.

@@ -48,11 +48,11 @@ def inputs(folder: Path, found: str = "8", random: str = "12") -> dict[str, Path
     return paths
 
 
-def train(folder: Path, role: str, given: dict[str, Path], **changes: object) -> None:
+def train(folder: Path, role: str, given: dict[str, Path], space: str = "nasbench_nlp", **changes: object) -> None:
     """Run the unit of a role, whose outputs go to a folder of its name."""
     best = [given["best"]] if role == "found" else []
     outputs = (folder / role / name for name in (*OUTPUTS, "checkpoint.pt"))
-    retrain.unit(best, given["architectures"], *outputs, "nasbench_nlp", role, PARAMS | changes, 1)
+    retrain.unit(best, given["architectures"], *outputs, space, role, PARAMS | changes, 1)
 
 
 def stop_after(saves: int, monkeypatch: pytest.MonkeyPatch, *arguments: Any, **changes: object) -> None:
@@ -113,6 +113,23 @@ def test_a_checkpoint_of_another_text_is_ignored(toy_space, tmp_path, monkeypatc
     assert "the checkpoint of another study, ignored" in caplog.text
     train(tmp_path / "whole", "found", given, dataset=str(folder))
     assert outputs(tmp_path / "stopped/found") == outputs(tmp_path / "whole/found")
+
+
+def test_a_space_may_declare_a_training_of_its_own():
+    problems = [retrain.load_problem(name, PARAMS, 0, CPU) for name in ("nasbench_nlp", "flexibert")]
+    assert [problem.metric for problem in problems] == ["perplexity", "masked_perplexity"]
+
+
+@pytest.mark.parametrize("role", ["found", "random"])
+def test_transformers_restore_words_and_go_on_where_they_were_stopped(tmp_path, monkeypatch, role):
+    study = {"space": "flexibert", "dataset": str(write(tmp_path / "texts", train=TEXT)), "width": 0.05}
+    given = inputs(tmp_path, "128|h2-f1|h4-f1", "256|h2-f3-512|h4-f1")
+    train(tmp_path / "whole", role, given, **study)
+    stop_after(2, monkeypatch, tmp_path / "stopped", role, given, **study)
+    train(tmp_path / "stopped", role, given, **study)
+    assert outputs(tmp_path / "stopped" / role) == outputs(tmp_path / "whole" / role)
+    metrics = read_json(tmp_path / "whole" / role / "metrics.json")
+    assert metrics["metric"] == "masked_perplexity" and 1 < metrics[role]["test_masked_perplexity"] < 20
 
 
 def test_an_image_space_takes_no_text():

@@ -24,7 +24,8 @@ class Vertex(NamedTuple):
 class Space(Protocol):
     """What the library asks of a search space.
 
-    Some have more, which searches and encodings look for:
+    Its package declares its family, and may declare another `training` than that of the family: a module of
+    `gennas.training`. Some have more, which searches and encodings look for:
 
     - `PACKABLE = True`: its networks can be trained as one (`gennas.spaces.common.packing`);
     - `SIDE_MULTIPLE`: what height and width of its images have to be multiples of, if not of `SIDE_MULTIPLE` above;

@@ -89,7 +89,7 @@ def _draw_regrets(axis: Axes, name: str, regret: np.ndarray, style: Mapping[str,
 def retrain(history: Rows) -> str:
     """The validation score after each epoch, the found architecture against a random one (`HISTORY`)."""
     figure = canvas(3.0)
-    score = history[0]["metric"].replace("accuracy_percent", "accuracy (%)")
+    score = history[0]["metric"].replace("accuracy_percent", "accuracy (%)").replace("_", " ")
     axis = figure.add_subplot(xlabel="epoch", ylabel=f"validation {score}")
     for role, style in (("found", SEARCHED), ("random", RANDOM)):
         own = [row for row in history if row["role"] == role]
