@@ -3,7 +3,8 @@
 `python -m measurements.flexibert` needs the benchmark's two files (GENNAS_MIRROR, or the network) and takes seconds. It
 prints the tables of docs/spaces.md: Spearman's rho with the GLUE score and its 95 % bootstrap interval, over all, and
 within the networks of two and of four layers, where the number of layers cannot help. First each network once, with the
-means over its trainings; then each training by itself.
+means over its trainings; then each training by itself. Last, whether the operations that the file states, but that the
+released code never looks at, explain anything.
 
 The published proxies were computed on networks that were not trained: those that the file describes, all of hidden size
 256 and feed-forward size 1024.
@@ -14,13 +15,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.stats import f as f_distribution
 
 from gennas.benchmarks import flexibert as source
 from gennas.errors import InputError
+from gennas.files.documents import read_json
 from gennas.files.fetch import File, fetch
 from gennas.spaces import flexibert
 from gennas.spaces.flexibert.architecture import DEPTHS, Architecture
@@ -120,10 +123,77 @@ def table(rows: Sequence[Row]) -> str:
     return markdown_table(("score", *(f"{title} ({len(of)})" for title, of in groups.items())), lines)
 
 
+# --- do operations explain anything? --------------------------------------------------------------
+
+OPERATIONS = (("SA", "SDP"), ("SA", "WMA"), ("LT", "DFT"), ("LT", "DCT"), ("DSC", 5), ("DSC", 9))
+
+
+def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Values (n, ...) less the mean of their group."""
+    found = values.astype(float)
+    for group in np.unique(groups):
+        found[groups == group] -= found[groups == group].mean(axis=0)
+    return found
+
+
+def f_test(counts: np.ndarray, values: np.ndarray, groups: np.ndarray) -> tuple[float, int, int, float]:
+    """Whether counts (n, k) explain values (n,) within groups: F, its degrees of freedom, p."""
+    x, y = centred(counts, groups), centred(values, groups)
+    weights, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+    left = float(((y - x @ weights) ** 2).sum())
+    free = len(y) - len(np.unique(groups)) - int(rank)
+    found = (float((y**2).sum()) - left) / rank / (left / free)
+    return found, int(rank), free, float(f_distribution.sf(found, rank, free))
+
+
+def t_values(columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Of each of columns (n, k) in a linear model of values (n,) with a constant, the estimate in standard errors."""
+    x = np.column_stack([columns, np.ones(len(values))])
+    weights = np.linalg.lstsq(x, values, rcond=None)[0]
+    variance = float(((values - x @ weights) ** 2).sum()) / (len(values) - x.shape[1])
+    found: np.ndarray = weights / np.sqrt(np.diag(np.linalg.inv(x.T @ x)) * variance)
+    return found[:-1]
+
+
+def layers_of(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The layers of a row as the file describes them."""
+    found: list[Mapping[str, Any]] = entry["hparams"]["model_hparam_overrides"]["nas_config"]["encoder_layers"]
+    return found
+
+
+def wide(entry: Mapping[str, Any], count: int) -> int:
+    """Of how many layers of so many feed-forward ones the file says that these have 1,024 units."""
+    return sum((one["num_feed_forward"], one["feed_forward_dimension"]) == (count, 1024) for one in layers_of(entry))
+
+
+def evidence(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Of the GLUE score and of the seconds of training: F of the operations among equal networks; t of two sizes."""
+    networks = [source.read_architecture(entry) for entry in entries]
+    groups = np.unique([flexibert.to_id(one) for one in networks], return_inverse=True)[1]
+    stated = [[(one["operation_type"], one["operation_parameter"]) for one in layers_of(entry)] for entry in entries]
+    counts = np.array([[own.count(operation) for operation in OPERATIONS] for own in stated])
+    heads = [sum(layer.heads for layer in one.layers) for one in networks]
+    threes = [sum(layer.feed_forward != "f1" for layer in one.layers) for one in networks]
+    sizes = [[wide(entry, 3), wide(entry, 1)] for entry in entries]
+    settings = [[one.hidden, len(one.layers)] for one in networks]
+    columns = np.column_stack([sizes, settings, heads, threes])
+    lines = []
+    for name, values in {
+        "GLUE score": [entry["scores"]["glue"] for entry in entries],
+        "seconds of training": [entry["time_to_train"] for entry in entries],
+    }.items():
+        f, rank, free, p = f_test(counts, np.array(values), groups)
+        three, one = t_values(columns, np.array(values))[:2]
+        lines.append([name, f"F({rank}, {free}) = {f:.2f}, p = {p:.2f}", f"{three:.1f}", f"{one:.1f}"])
+    return markdown_table(("", "operations, among equal networks", "t of 1,024 units: of three", "of one"), lines)
+
+
 def main() -> None:
-    rows = trainings(fetch(source.FILES["flexibert"][0]), fetch(PUBLISHED))
+    benchmark = fetch(source.FILES["flexibert"][0])
+    rows = trainings(benchmark, fetch(PUBLISHED))
     for title, of in (("networks", networks(rows)), ("trainings", rows)):
         print(f"{title}:\n\n{table(of)}\n")
+    print(evidence(read_json(benchmark, source.HINT, source.SIZE_LIMIT)))
 
 
 if __name__ == "__main__":
