@@ -25,24 +25,31 @@ def initialise(module: nn.Module) -> None:
 
 
 class Attention(nn.Module):
-    """Plain attention of several heads within a sequence (T, B, hidden); without a mask, since sequences are full."""
+    """Plain attention of several heads within a sequence; maps (T, B, hidden) to (T, B, size).
 
-    def __init__(self, hidden: int, heads: int) -> None:
+    There is no mask, since sequences are full.
+    """
+
+    query: nn.Module
+
+    def __init__(self, hidden: int, heads: int, size: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query, self.key, self.value = (nn.Linear(hidden, hidden) for _ in range(3))
-        self.output = nn.Linear(hidden, hidden)
+        self.query, self.key, self.value = (nn.Linear(hidden, size) for _ in range(3))
 
     def split(self, x: Tensor) -> Tensor:
-        """(T, B, hidden) as (B, heads, T, hidden / heads)."""
-        length, batch, hidden = x.shape
-        return x.view(length, batch, self.heads, hidden // self.heads).permute(1, 2, 0, 3)
+        """(T, B, size) as (B, heads, T, size / heads)."""
+        length, batch, size = x.shape
+        return x.view(length, batch, self.heads, size // self.heads).permute(1, 2, 0, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (self.split(part(x)) for part in (self.query, self.key, self.value))
-        mixed = scaled_dot_product_attention(query, key, value)
-        out: Tensor = self.output(mixed.permute(2, 0, 1, 3).flatten(2))
-        return out
+        return scaled_dot_product_attention(query, key, value).permute(2, 0, 1, 3).flatten(2)
+
+
+def attention(hidden: int, heads: int) -> nn.Sequential:
+    """Attention and the linear layer behind it."""
+    return nn.Sequential(Attention(hidden, heads, hidden), nn.Linear(hidden, hidden))
 
 
 def feed_forward(hidden: int, sizes: list[int]) -> nn.Sequential:
@@ -51,17 +58,15 @@ def feed_forward(hidden: int, sizes: list[int]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(sizes[-1], hidden))
 
 
-class TransformerLayer(nn.Module):
-    """An operation that mixes tokens, and a feed-forward part, each added to its input and then normalised."""
+class Residual(nn.Module):
+    """A part whose output is added to its input, and then normalised; maps (T, B, hidden) to itself."""
 
-    def __init__(self, mixing: nn.Module, hidden: int, sizes: list[int]) -> None:
+    def __init__(self, hidden: int, part: nn.Module) -> None:
         super().__init__()
-        self.mixing, self.feed_forward = mixing, feed_forward(hidden, sizes)
-        self.mixing_norm, self.feed_forward_norm = (nn.LayerNorm(hidden, EPSILON) for _ in range(2))
+        self.part, self.norm = part, nn.LayerNorm(hidden, EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.mixing_norm(x + self.mixing(x))
-        out: Tensor = self.feed_forward_norm(x + self.feed_forward(x))
+        out: Tensor = self.norm(x + self.part(x))
         return out
 
 
@@ -96,10 +101,12 @@ def scaled(size: int, width: float) -> int:
     return HEADS[-1] * max(1, round(size * width / HEADS[-1]))
 
 
-def _layer(layer: Layer, hidden: int, width: float) -> TransformerLayer:
+def _layer(layer: Layer, hidden: int, width: float) -> nn.Sequential:
     """The module of a layer; its first feed-forward layer has four times the hidden size, whatever its name says."""
     sizes = [FIRST * hidden, *(scaled(size, width) for size in FEED_FORWARDS[layer.feed_forward])]
-    return TransformerLayer(Attention(hidden, layer.heads), hidden, sizes)
+    return nn.Sequential(
+        Residual(hidden, attention(hidden, layer.heads)), Residual(hidden, feed_forward(hidden, sizes))
+    )
 
 
 def build(architecture: Architecture, width: float = 1.0, depth: float = 1.0) -> Transformer:

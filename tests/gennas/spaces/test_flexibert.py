@@ -1,16 +1,23 @@
 """FlexiBERT's space as trained: how large it is, its edits, and the networks."""
 
+import csv
+import json
+
 import numpy as np
 import pytest
 import torch
+from helpers import train_one_step
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import fft
 from torch import nn
 
 from gennas.costs import flops
 from gennas.spaces import flexibert
+from gennas.spaces.flexibert import described
 from gennas.spaces.flexibert.architecture import Architecture, Layer
-from gennas.spaces.flexibert.network import Attention
+from gennas.spaces.flexibert.described import DescribedLayer
+from gennas.spaces.flexibert.network import attention
 
 ALL = flexibert.all_architectures()
 LEAST = "128|h2-f1|h2-f1"
@@ -98,18 +105,18 @@ def test_heads_change_neither_parameters_nor_flops():
 
 def test_attention_is_counted_in_flops():
     """Of 128 tokens: four 128 x 128 projections, and two products of 128 x 128 numbers with a head each."""
-    found = flops.cost(Attention(128, 2), torch.zeros(flexibert.INPUT_SHAPE))
+    found = flops.cost(attention(128, 2), torch.zeros(flexibert.INPUT_SHAPE))
     assert found == (2 * 128 * (4 * 128 * 128 + 2 * 128 * 128),)
 
 
 def test_attention_is_torchs_own():
     torch.manual_seed(0)
-    ours, theirs = Attention(8, 2), nn.MultiheadAttention(8, 2)
-    parts = [ours.query, ours.key, ours.value]
+    ours, theirs = attention(8, 2), nn.MultiheadAttention(8, 2)
+    parts = [ours[0].query, ours[0].key, ours[0].value]
     with torch.no_grad():
         theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
         theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
-        theirs.out_proj.load_state_dict(ours.output.state_dict())
+        theirs.out_proj.load_state_dict(ours[1].state_dict())
     x = torch.randn(5, 3, 8)
     torch.testing.assert_close(ours(x), theirs(x, x, x, need_weights=False)[0])
 
@@ -119,12 +126,13 @@ def test_a_layer_is_torchs_own_with_one_feed_forward_layer():
     layer = of(LEAST).layers[0]
     theirs = nn.TransformerEncoderLayer(128, 2, 512, dropout=0.0, activation="gelu", layer_norm_eps=1e-12)
     with torch.no_grad():
-        parts = [layer.mixing.query, layer.mixing.key, layer.mixing.value]
+        (mixing, output), feed_forward = layer[0].part, layer[1].part
+        parts = [mixing.query, mixing.key, mixing.value]
         theirs.self_attn.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
         theirs.self_attn.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
-        theirs.self_attn.out_proj.load_state_dict(layer.mixing.output.state_dict())
-        theirs.linear1.load_state_dict(layer.feed_forward[0].state_dict())
-        theirs.linear2.load_state_dict(layer.feed_forward[2].state_dict())
+        theirs.self_attn.out_proj.load_state_dict(output.state_dict())
+        theirs.linear1.load_state_dict(feed_forward[0].state_dict())
+        theirs.linear2.load_state_dict(feed_forward[2].state_dict())
     x = torch.randn(5, 3, 128)
     torch.testing.assert_close(layer(x), theirs(x), atol=1e-5, rtol=1e-5)
 
@@ -133,7 +141,7 @@ def test_a_layer_is_torchs_own_with_one_feed_forward_layer():
     (128, "f1", [512]), (256, "f1", [1024]), (128, "f3-1024", [512, 1024, 1024]), (256, "f3-512", [1024, 512, 512]),
 ])  # fmt: skip
 def test_the_first_feed_forward_layer_has_four_times_the_hidden_size(hidden, name, sizes):
-    part = of(f"{hidden}|h2-{name}|h2-f1").layers[0].feed_forward
+    part = of(f"{hidden}|h2-{name}|h2-f1").layers[0][1].part
     assert [layer.out_features for layer in part if isinstance(layer, nn.Linear)] == [*sizes, hidden]
 
 
@@ -155,7 +163,7 @@ def test_sequences_of_a_batch_do_not_see_each_other():
 def test_factors_keep_heads_and_the_projection():
     small = of("256|h4-f3-512|h2-f1", width=0.05, depth=2)
     assert (small.inputs, small.outputs) == (8, 12)
-    assert [layer.mixing.heads for layer in small.layers] == [4, 4, 2, 2]
+    assert [layer[0].part[0].heads for layer in small.layers] == [4, 4, 2, 2]
     least, wide = of(LEAST, width=1e-9, depth=1e-9), of("256|h2-f1|h2-f1", width=1e-9, depth=1e-9)
     assert (least.inputs, least.outputs, len(least.layers)) == (4, 4, 2)
     assert isinstance(least.projection, nn.Identity) and isinstance(wide.projection, nn.Linear)
@@ -166,3 +174,63 @@ def test_a_sequence_that_is_too_long_is_refused():
     assert network(torch.zeros(512, 1, 12)).shape == (512, 1, 12)
     with pytest.raises(ValueError, match="513 tokens; the network has 512 positions"):
         network(torch.zeros(513, 1, 12))
+
+
+# --- what is described ----------------------------------------------------------------------------
+
+
+def layer_of(operation: str, hidden: int = 8, heads: int = 2) -> nn.Module:
+    """What mixes tokens in a described layer."""
+    torch.manual_seed(0)
+    return described.build(hidden, [DescribedLayer(operation, heads, 16, 1)]).layers[0][0]
+
+
+@pytest.mark.parametrize("operation", described.OPERATIONS)
+@pytest.mark.parametrize("hidden", [128, 256])
+def test_described_networks_train_one_step(operation, hidden):
+    network = described.build(hidden, [DescribedLayer(operation, 4, 512, 3), DescribedLayer(operation, 2, 1024, 1)])
+    gradients = train_one_step(network, torch.randn(9, 2, 128)).values()
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+
+
+def test_transforms_are_scipys():
+    x = torch.randn(2, 3, 7, 4, dtype=torch.float64)
+    torch.testing.assert_close(described.cosine(x), torch.from_numpy(fft.dctn(x.numpy(), axes=(2, 3))))
+    torch.testing.assert_close(described.fourier(x), torch.from_numpy(fft.fft2(x.numpy()).real))
+
+
+@pytest.mark.parametrize(("kernel", "reach"), [(5, 2), (9, 4)])
+def test_a_dynamic_convolution_reaches_half_its_kernel(kernel, reach):
+    convolution = layer_of(f"DSC-{kernel}").part
+    x = torch.randn(12, 1, 8)
+    changed = torch.cat([x[:6], torch.randn(1, 1, 8), x[7:]])
+    differs = (convolution.convolve(x) != convolution.convolve(changed)).any(dim=2)[:, 0]
+    assert differs.nonzero()[:, 0].tolist() == list(range(6 - reach, 6 + reach + 1))
+
+
+def test_a_dynamic_convolution_of_equal_weights_is_a_mean():
+    convolution = layer_of("DSC-5").part
+    nn.init.zeros_(convolution.kernels.weight)
+    x = torch.randn(9, 1, 8)
+    torch.testing.assert_close(convolution.convolve(x)[4], convolution.values(x)[2:7].mean(dim=0))
+
+
+def test_described_networks_have_the_published_numbers_of_parameters(mirror):
+    """Of all 500 of them: with 30,522 words, two kinds of segments, and the largest sizes, whatever is described."""
+    folder = mirror / "flexibert"
+    with (folder / "BERT_results_activation.csv").open(newline="") as file:
+        published = [int(row["Number of Parameters"]) for row in csv.DictReader(file)]
+    stated = json.loads((folder / "BERT_benchmark.json").read_text())
+    found = []
+    for entry in stated:
+        layers = [
+            DescribedLayer(
+                f"DSC-{one['operation_parameter']}" if one["operation_type"] == "DSC" else one["operation_parameter"],
+                one["num_operation_heads"], 1024, one["num_feed_forward"],
+            )
+            for one in entry["hparams"]["model_hparam_overrides"]["nas_config"]["encoder_layers"]
+        ]  # fmt: skip
+        with torch.device("meta"):
+            network = described.build(256, layers)
+        found.append(sum(p.numel() for p in network.parameters()) + (30_522 + 2) * 128)
+    assert len(published) == 500 and found == published
