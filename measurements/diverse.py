@@ -1,9 +1,11 @@
-"""Tabulate what `make study STUDY=diverse` found, for docs/results.md: among living cells, and beside the noise.
+"""Tabulate what the studies `diverse` and `diverse_inputs` found, for docs/results.md.
+
+Among living cells, and beside the noise.
 
 341 cells of NAS-Bench-201 have an output that does not depend on their input. Each proxy knows them, so that they raise
 every rho. And cells that are one network were trained one by one: how far these agree bounds what any proxy can reach.
 
-Reads the study's run in runs/diverse.
+Reads the studies' runs in runs/diverse and runs/diverse_inputs.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
 
-from gennas.spaces import nasbench201
+from gennas import spaces
 from gennas.stats import spearman
 from measurements.compare_searches import ranks
 from measurements.subjects import DOCS, show
@@ -26,8 +28,7 @@ from stages.report.fronts import last
 from stages.report.summary import markdown_table
 from stages.support import artifacts, scores
 
-SPACE = "nasbench201"
-RESULTS = DOCS.parent / "runs" / "diverse" / "results" / SPACE
+RUNS = DOCS.parent / "runs"
 #: What a reader calls them.
 TARGETS = {
     "ninapro_accuracy_percent": "NinaPro",
@@ -38,9 +39,11 @@ TARGETS = {
 
 
 @cache
-def lives(architecture: str) -> bool:
-    """Whether the output of a cell depends on its input."""
-    return any(nasbench201.canonical(nasbench201.from_id(architecture)))
+def network(space: str, architecture: str) -> tuple[int, ...]:
+    """The cell of all that are the same network; zeros where the output does not depend on the input."""
+    loaded = spaces.load(space)
+    found: tuple[int, ...] = spaces.canonical(loaded)(loaded.from_id(architecture))
+    return found
 
 
 def ceiling(quality: np.ndarray, networks: Sequence[Hashable]) -> float:
@@ -57,33 +60,41 @@ def ceiling(quality: np.ndarray, networks: Sequence[Hashable]) -> float:
     return float(np.sqrt(1 - noise / ranks.var()))
 
 
-def ceilings(benchmark: pa.Table, targets: Sequence[str]) -> list[str]:
+def ceilings(space: str, benchmark: pa.Table, targets: Sequence[str]) -> list[str]:
     """Those of targets, over all living cells whose target is known."""
-    living = [one for one in benchmark["architecture"].to_pylist() if lives(one)]
-    networks = [nasbench201.canonical(nasbench201.from_id(one)) for one in living]
+    living = [one for one in benchmark["architecture"].to_pylist() if any(network(space, one))]
+    networks = [network(space, one) for one in living]
     qualities = read_targets(benchmark, living)
     return [f"{ceiling(qualities[target], networks):.3f}" for target in targets]
 
 
-def rows(found: Mapping[str, scores.Scores], benchmark: pa.Table, targets: Sequence[str]) -> Iterator[list[str]]:
+def rows(
+    space: str, found: Mapping[str, scores.Scores], benchmark: pa.Table, targets: Sequence[str]
+) -> Iterator[list[str]]:
     """A row per proxy: rho with each target, of all cells and of the living ones."""
     for name, own in found.items():
         qualities = read_targets(benchmark, own.architectures)
-        living = np.array([lives(one) for one in own.architectures])
+        living = np.array([any(network(space, one)) for one in own.architectures])
         pairs = (
             (spearman(own.mean, qualities[one]), spearman(own.mean[living], qualities[one][living])) for one in targets
         )
         yield [name, *(f"{every:.2f} / {alive:.2f}" for every, alive in pairs)]
 
 
-def table(folder: Path) -> str:
+def folder_of(study: str, space: str) -> Path:
+    """Where the results of a space are."""
+    return RUNS / study / "results" / space
+
+
+def table(study: str, space: str) -> str:
     """Rho of every proxy and aggregate, and the ceilings."""
+    folder = folder_of(study, space)
     benchmark = artifacts.read_parquet(folder / "benchmark.parquet", artifacts.BENCHMARK)
     found = scores.by_proxy(scores.read([folder / "scores.parquet", folder / "aggregates.parquet"]))
     targets = [target for target in TARGETS if target in benchmark.column_names]
-    last = ["*ceiling by noise*", *(f"- / {one}" for one in ceilings(benchmark, targets))]
+    last = ["*ceiling by noise*", *(f"- / {one}" for one in ceilings(space, benchmark, targets))]
     head = ("proxy or aggregate", *(TARGETS[target] for target in targets))
-    return markdown_table(head, [*rows(found, benchmark, targets), last])
+    return markdown_table(head, [*rows(space, found, benchmark, targets), last])
 
 
 def searches(folder: Path) -> str:
@@ -98,8 +109,10 @@ def searches(folder: Path) -> str:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    show(DOCS / "results.md", "diverse nasbench201", table(RESULTS))
-    show(DOCS / "results.md", "diverse searches", searches(RESULTS))
+    show(DOCS / "results.md", "diverse nasbench201", table("diverse", "nasbench201"))
+    show(DOCS / "results.md", "diverse searches", searches(folder_of("diverse", "nasbench201")))
+    for space in ("nasbench201", "nasbench201_dense"):
+        show(DOCS / "results.md", f"diverse_inputs {space}", table("diverse_inputs", space))
 
 
 if __name__ == "__main__":
