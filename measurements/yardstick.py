@@ -23,7 +23,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     """As `gennas.proxies.make`; the score is the negated loss in evaluation mode after the last iteration."""
     protocol, task = context.protocol, context.options["task"]
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
-    images, targets = image_regression.draw(task, context, generator)
+    images, targets, *_ = image_regression.draw(task, context, generator)
     images, targets = images.to(context.device), tuple(target.to(context.device) for target in targets)
 
     def loss(network: torch.nn.Module) -> torch.Tensor:

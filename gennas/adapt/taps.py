@@ -15,7 +15,7 @@ from torch import nn
 from gennas.adapt.examine import Examined, Feature
 from gennas.errors import InputError
 from gennas.proxies.common.blocks import find_blocks
-from gennas.regression.genes import STAGES
+from gennas.regression.images import STAGES
 
 SHOWN = 6  # names in a message
 

@@ -16,14 +16,32 @@ from gennas.seeds import derive_seed
 if TYPE_CHECKING:
     from gennas.scoring import Context
 
-#: `inputs` and `labelled`: the modules of `gennas.data` with what proxies read, and what networks are trained on for
-#: real, by the module `training` of `gennas.training`; `protocol`: the fields that protocols of this family alone have.
 DECLARATION = {
     "reads": "images (B, 3, H, W)",
     "inputs": "images",
     "labelled": "images",
     "protocol": ["resolution"],
     "training": "classification",
+    "task": {
+        "places": ["stage_1", "stage_2", "stage_3"],
+        "bases": {
+            "sin1d": {"frequencies": None},
+            "sin2d": {"frequencies": None},
+            "dot": {"density": None},
+            "gaussian_dot": {"density": None},
+            "resize": {},
+        },
+        "per_sample": [False, True],
+        "genes": {
+            # of each stage's target; times 256 channels, what signals are drawn for
+            "channel_factors": {
+                "choices": [0.25, 0.5, 0.75, 1.0, 1.25, 1.5],
+                "minimum": 0.001,
+                "maximum": 2.5,
+                "length": 3,
+            },
+        },
+    },
 }
 #: Convolutions and pooling are 1.4 times faster in it on a CPU, together with the fused optimiser.
 MEMORY_FORMAT = torch.channels_last

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import torch
 
-#: As of `images`; inputs are synthetic.
-DECLARATION = {"reads": "sequences (T, B, D)", "labelled": "texts", "training": "language_model"}
+DECLARATION = {
+    "reads": "sequences (T, B, D)",
+    "labelled": "texts",
+    "training": "language_model",
+    "task": {
+        "places": ["input", "target"],
+        "bases": {
+            "sin1d": {"frequencies": None},
+            "sin2d": {"frequencies": None},
+            "dot": {"density": None},
+            "gaussian_dot": {"density": None},
+        },
+        "per_sample": [True],  # each sequence is a draw of its own
+        "genes": {"dimension": {"choices": [16, 32, 48, 64, 80, 96], "minimum": 1, "maximum": 1024}},
+    },
+}
 MEMORY_FORMAT = torch.contiguous_format

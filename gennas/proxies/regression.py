@@ -1,7 +1,7 @@
 """The regression proxy: train an architecture for seconds on synthetic signals, score it by the loss.
 
 Source: Li et al., "Generic Neural Architecture Search via Regression", NeurIPS 2021, section 3. What is
-particular to images and to sequences is in `gennas.regression.images` and `gennas.regression.sequences`.
+particular to a family is in the module of its name in `gennas.regression`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Generator, Tensor, nn
 from gennas import catalogue
 from gennas.regression import packed
 from gennas.regression.genes import check_family
-from gennas.regression.training import Task, train
+from gennas.regression.training import Drawn, Task, train
 from gennas.scoring import Context, Score
 from gennas.seeds import derive_seed
 
 DECLARATION = {
-    "families": ["images", "sequences"],
+    "families": ["graphs", "images", "sequences"],
     "trains": True,
     "per_family": ["families", "regression"],
     "taps": "stages",
@@ -48,19 +48,19 @@ def memory_format(context: Context) -> torch.memory_format:
 def draw_task(context: Context) -> Task:
     """Draw inputs, targets and noise from the context's seed, on its device.
 
-    Raises InputError for a task of images given to a space of sequences, or the other way round.
+    Raises InputError for a task of another family than the space's.
     """
     task = context.options["task"]
     check_family(task, context.space.FAMILY)
     generator = Generator().manual_seed(derive_seed(context.seed, "task"))
-    inputs, targets = domain(context).draw(task, context, generator)
-    noise = draw_noise(task["noise"], (context.protocol.iterations + 1, *inputs.shape), generator)
+    drawn: Drawn = domain(context).draw(task, context, generator)
+    noise = draw_noise(task["noise"], (context.protocol.iterations + 1, *drawn.inputs.shape), generator)
 
     def move(tensor: Tensor) -> Tensor:
         return tensor.to(context.device, memory_format=memory_format(context))
 
     weights = domain(context).LOSS_WEIGHTS
-    return Task(move(inputs), tuple(map(move, targets)), weights[-len(targets) :], tuple(map(move, noise)))
+    return Task(drawn.moved(move), weights[-len(drawn.targets) :], tuple(map(move, noise)))
 
 
 def draw_noise(noise: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> Tensor:

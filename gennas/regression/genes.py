@@ -1,90 +1,86 @@
 """Regression tasks: what a valid one is, and the genes by which a task search varies them.
 
 A task is a mapping with its family, the noise on the inputs, signals in each place (for images the targets of three
-stages, for sequences an input and a target), and a size: for images a factor of each target's channels, for sequences
-the dimension. Published tasks are package data, `gennas/regression/tasks/<name>.yaml`.
+stages, for sequences an input and a target), and what else its family has, such as a size. A family declares its places,
+bases and genes (`gennas.families`); what is common to all is here. Published tasks are package data,
+`gennas/regression/tasks/<name>.yaml`.
 
 Source: GenNAS, section 3.3 and the released code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gennas import catalogue
 from gennas.errors import InputError
 
 PUBLISHED = Path(__file__).parent / "tasks"
-STAGES = ("stage_1", "stage_2", "stage_3")  # of images
-ENDS = ("input", "target")  # of sequences
-WAVES, DOTS = ("sin1d", "sin2d"), ("dot", "gaussian_dot")
-BASES = (*WAVES, *DOTS, "resize")
 
 NOISE_KINDS = ("uniform", "gaussian")
 NOISE_LEVELS = tuple(round(0.1 * i, 1) for i in range(10))
-CHANNEL_FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-DIMENSIONS = (16, 32, 48, 64, 80, 96)
 AMPLITUDES = tuple(round(0.5 + 0.1 * i, 1) for i in range(25))
 FREQUENCIES = 10
-#: Resamples a gene or not; the gene's value.
-Resampled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Gene:
+    """A number, or a list of `length` numbers, each of which is resampled by itself."""
+
+    choices: Sequence[float]
+    minimum: float
+    maximum: float
+    length: int | None = None
+
+    def schema(self) -> dict[str, Any]:
+        """What is valid in a task; a task search takes one of the choices."""
+        kind = "integer" if all(isinstance(choice, int) for choice in self.choices) else "number"
+        number = {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
+        if self.length is None:
+            return number
+        return {"type": "array", "minItems": self.length, "maxItems": self.length, "items": number}
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """One of the choices."""
+        return type(self.choices[0])(rng.choice(np.asarray(self.choices)))
 
 
 @dataclass(frozen=True)
 class Genes:
-    """What the tasks of a family have, besides noise."""
+    """What the tasks of a family have, besides noise: the part `task` of its declaration, see `gennas.families`."""
 
-    places: tuple[str, ...]  # where signals are
-    bases: tuple[str, ...]
-    shared: bool  # whether the samples of a batch may share a draw
-    size: str  # the key of the size
-    blank: Any  # a size to begin with
-    resample: Callable[[Any, Resampled, np.random.Generator], Any]  # of the size
-    schema: Mapping[str, Any]  # of the size
+    places: Sequence[str]
+    bases: Mapping[str, Mapping[str, Any]]
+    genes: Mapping[str, Gene]
+    per_sample: Sequence[bool] = field(default=())  # what the key `per_sample` of a basis may be; empty: there is none
 
 
-def _resample_factors(factors: list[float], resampled: Resampled, rng: np.random.Generator) -> list[float]:
-    return [float(rng.choice(CHANNEL_FACTORS)) if resampled() else factor for factor in factors]
+@cache
+def genes_of(family: str) -> Genes:
+    """The genes of a family's tasks."""
+    declared = dict(catalogue.declaration("families", family)["task"])
+    return Genes(**{**declared, "genes": {name: Gene(**gene) for name, gene in declared["genes"].items()}})
 
-
-def _resample_dimension(dimension: int, resampled: Resampled, rng: np.random.Generator) -> int:
-    return int(rng.choice(DIMENSIONS)) if resampled() else dimension
-
-
-#: Times 256 channels: what signals are drawn for.
-_FACTOR = {"type": "number", "exclusiveMinimum": 0, "maximum": 2.5}
-GENES: Mapping[str, Genes] = {
-    "images": Genes(
-        STAGES, BASES, True, "channel_factors", [1.0] * len(STAGES), _resample_factors,
-        {"type": "array", "minItems": len(STAGES), "maxItems": len(STAGES), "items": _FACTOR},
-    ),
-    "sequences": Genes(
-        ENDS, (*WAVES, *DOTS), False, "dimension", DIMENSIONS[0], _resample_dimension,
-        {"type": "integer", "minimum": 1, "maximum": 1024},
-    ),
-}  # fmt: skip
 
 # --- what a valid task is -------------------------------------------------------------------
 
 _AMPLITUDE = {"type": "number", "exclusiveMinimum": 0}
-_FREQUENCIES = {
-    "type": "array",
-    "minItems": FREQUENCIES,
-    "maxItems": FREQUENCIES,
-    "items": {"type": "number", "minimum": 0, "maximum": 0.5},
+#: Parameters of bases that are drawn in a way of their own.
+_DRAWN = {
+    "frequencies": {
+        "type": "array",
+        "minItems": FREQUENCIES,
+        "maxItems": FREQUENCIES,
+        "items": {"type": "number", "minimum": 0, "maximum": 0.5},
+    },
+    "density": {"type": "number", "minimum": 0, "maximum": 1},
 }
-
-
-def _basis(names: tuple[str, ...], **own: Any) -> dict[str, Any]:
-    properties = {"basis": {"enum": list(names)}, "amplitude": _AMPLITUDE, **own}
-    return {
-        "if": {"properties": {"basis": {"enum": list(names)}}},
-        "then": {"properties": properties, "required": list(properties), "additionalProperties": False},
-    }
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -92,30 +88,36 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "required": list(properties), "properties": properties}
 
 
+def _basis(name: str, genes: Genes) -> dict[str, Any]:
+    """What a signal of a basis has."""
+    own = {key: _DRAWN[key] if spec is None else Gene(**spec).schema() for key, spec in genes.bases[name].items()}
+    if own and genes.per_sample:
+        own["per_sample"] = {"enum": list(genes.per_sample)}
+    return {
+        "if": {"properties": {"basis": {"const": name}}},
+        "then": _object(basis={"const": name}, amplitude=_AMPLITUDE, **own),
+    }
+
+
 def _signals(genes: Genes) -> dict[str, Any]:
     """A list of signals in each place."""
-    per_sample = {"type": "boolean"} if genes.shared else {"const": True}
     signal = {
         "type": "object",
         "required": ["basis"],
         "properties": {"basis": {"enum": list(genes.bases)}},
-        "allOf": [
-            _basis(WAVES, frequencies=_FREQUENCIES, per_sample=per_sample),
-            _basis(DOTS, density={"type": "number", "minimum": 0, "maximum": 1}, per_sample=per_sample),
-            _basis(("resize",)),
-        ],
+        "allOf": [_basis(name, genes) for name in genes.bases],
     }
     return _object(**{place: {"type": "array", "items": signal} for place in genes.places})
 
 
 def task_schema(family: str) -> dict[str, Any]:
     """The JSON schema of a family's tasks."""
-    genes = GENES[family]
+    genes = genes_of(family)
     return _object(
         family={"const": family},
         noise=_object(kind={"enum": list(NOISE_KINDS)}, level={"type": "number", "minimum": 0}),
         signals=_signals(genes),
-        **{genes.size: genes.schema},
+        **{name: gene.schema() for name, gene in genes.genes.items()},
     )
 
 
@@ -126,8 +128,9 @@ def check_task(task: Any, name: str) -> None:
     from gennas.files.documents import violations
 
     family = task.get("family") if isinstance(task, Mapping) else None
-    if not isinstance(family, str) or family not in GENES:
-        raise InputError(f"{name}: family: {family!r} is not one of {', '.join(GENES)}; say what its networks read")
+    known = catalogue.names("families")
+    if not isinstance(family, str) or family not in known:
+        raise InputError(f"{name}: family: {family!r} is not one of {', '.join(known)}; say what its networks read")
     if error := best_match(violations(task, task_schema(family))):
         key = ".".join(map(str, error.absolute_path)) or "the task"
         raise InputError(f"{name}: {key}: {error.message}; fix it, or take one of {PUBLISHED.name}/ as a pattern")
@@ -169,37 +172,51 @@ def load_task(name: str | Path) -> dict[str, Any]:
 # --- genes ----------------------------------------------------------------------------------
 
 
-def draw_signal(basis: str, rng: np.random.Generator, shared: bool) -> dict[str, Any]:
-    """A basis with random amplitude and, where it has them, frequencies, density, sharing (if `shared` allows it)."""
+def draw_signal(basis: str, rng: np.random.Generator, genes: Genes) -> dict[str, Any]:
+    """A basis with random amplitude and, where it has them, parameters and sharing between the samples of a batch."""
     signal: dict[str, Any] = {"basis": basis, "amplitude": float(rng.choice(AMPLITUDES))}
-    if basis in WAVES:
+    parameters = genes.bases[basis]
+    for name, spec in parameters.items():
+        signal[name] = _draw_parameter(name, rng) if spec is None else Gene(**spec).draw(rng)
+    if parameters and genes.per_sample:
+        fixed = len(genes.per_sample) == 1
+        signal["per_sample"] = genes.per_sample[0] if fixed else bool(rng.integers(2))
+    return signal
+
+
+def _draw_parameter(name: str, rng: np.random.Generator) -> Any:
+    """One of `_DRAWN`."""
+    if name == "frequencies":
         low, high = np.sort(rng.uniform(0, 0.5, size=2))
-        signal["frequencies"] = rng.uniform(low, high, size=FREQUENCIES).round(6).tolist()
-    elif basis in DOTS:
-        signal["density"] = round(float(rng.uniform()), 6)
-    else:
-        return signal
-    return {**signal, "per_sample": bool(rng.integers(2)) if shared else True}
+        return rng.uniform(low, high, size=FREQUENCIES).round(6).tolist()
+    return round(float(rng.uniform()), 6)
 
 
 def random_task(rng: np.random.Generator, family: str = "images") -> dict[str, Any]:
     """Every gene drawn anew."""
-    genes = GENES[family]
-    blank: dict[str, Any] = {"family": family, "noise": {"kind": "uniform", "level": 0.0}, genes.size: genes.blank}
+    genes = genes_of(family)
+    blank: dict[str, Any] = {"family": family, "noise": {"kind": "uniform", "level": 0.0}}
+    for name, gene in genes.genes.items():
+        blank[name] = gene.choices[0] if gene.length is None else [gene.choices[0]] * gene.length
     return mutate_task({**blank, "signals": {place: [] for place in genes.places}}, rng, probability=1.0)
 
 
 def mutate_task(task: Mapping[str, Any], rng: np.random.Generator, probability: float = 0.2) -> dict[str, Any]:
     """Resample each gene with the given probability; the parent is left as it is."""
-    genes = GENES[task["family"]]
+    genes = genes_of(task["family"])
 
     def resampled() -> bool:
         return bool(rng.random() < probability)
 
+    def vary(gene: Gene, value: Any) -> Any:
+        if gene.length is not None:
+            return [gene.draw(rng) if resampled() else each for each in value]
+        return gene.draw(rng) if resampled() else value
+
     child: dict[str, Any] = {"family": task["family"], "noise": dict(task["noise"])}
     if resampled():
         child["noise"] = {"kind": str(rng.choice(NOISE_KINDS)), "level": float(rng.choice(NOISE_LEVELS))}
-    child[genes.size] = genes.resample(task[genes.size], resampled, rng)
+    child |= {name: vary(gene, task[name]) for name, gene in genes.genes.items()}
     child["signals"] = {}
     for place in genes.places:
         present = {signal["basis"]: signal for signal in task["signals"][place]}
@@ -207,6 +224,6 @@ def mutate_task(task: Mapping[str, Any], rng: np.random.Generator, probability: 
             if resampled():
                 present.pop(basis, None)
                 if rng.integers(2):
-                    present[basis] = draw_signal(basis, rng, genes.shared)
+                    present[basis] = draw_signal(basis, rng, genes)
         child["signals"][place] = [present[basis] for basis in genes.bases if basis in present]
     return child

@@ -12,11 +12,12 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate
 
 from gennas.families.images import inputs
-from gennas.regression.genes import STAGES
 from gennas.regression.signals import GRID, draw_target
+from gennas.regression.training import Drawn
 from gennas.scoring import Context, Protocol
 
 DEFAULT_TASK = "nasbench101"
+STAGES = ("stage_1", "stage_2", "stage_3")
 #: Of each stage's mean squared error, shallow to deep.
 LOSS_WEIGHTS = (0.25, 0.5, 1.0)
 
@@ -46,14 +47,14 @@ def head_channels(task: Mapping[str, Any], protocol: Protocol) -> tuple[int, ...
     return tuple(max(1, int(factor * protocol.target_channels)) for factor in task["channel_factors"])
 
 
-def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
+def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> Drawn:
     """The images, and the target (B, channels_k, 8, 8) of each stage k."""
     images = inputs(context)
     targets = tuple(
         draw_target(task["signals"][stage], images, target_channels, generator)
         for stage, target_channels in zip(STAGES, head_channels(task, context.protocol), strict=True)
     )
-    return images, targets
+    return Drawn(images, targets)
 
 
 def network(task: Mapping[str, Any], context: Context, architecture: Any) -> RegressionNetwork:

@@ -69,13 +69,14 @@ def make(
     return score
 
 
-def losses_of_each(network: nn.Module, count: int, task: Task, noise: Tensor) -> Tensor:
-    """The loss of each of the `count` networks in a pack, (count,), for images (B, 3, H, W) or sequences (T, B, D)."""
-    inputs = task.inputs + noise
-    channels = 1 if inputs.ndim == 4 else 2  # the dimension of
-    predictions = network(inputs.repeat(*(count if dim == channels else 1 for dim in range(inputs.ndim))))
+def losses_of_each(network: nn.Module, count: int, task: Task, noise: Tensor, evaluation: bool = False) -> Tensor:
+    """The loss of each of the `count` networks in a pack: (count,)."""
+    inputs = task.drawn.inputs + noise
+    channels = 2 if inputs.ndim == 3 else 1  # the dimension of: last of sequences (T, B, D) and of nodes (N, F)
+    repeated = inputs.repeat(*(count if dim == channels else 1 for dim in range(inputs.ndim)))
+    pairs = task.compared(network(repeated, *task.drawn.further), evaluation)
     losses = torch.zeros(count, device=inputs.device)
-    for weight, prediction, target in zip(task.weights, predictions, task.targets, strict=True):
+    for weight, (prediction, target) in zip(task.weights, pairs, strict=True):
         # (B, P * K, 8, 8) - (B, K, 8, 8), as (B, P, K, 8, 8) - (B, 1, K, 8, 8)
         error = prediction.unflatten(channels, (count, -1)) - target.unsqueeze(channels)
         losses = losses + weight * error.square().mean([dim for dim in range(error.ndim) if dim != channels])
@@ -90,7 +91,7 @@ def train_pack(
     Every network computes what it would alone, up to rounding: no operation mixes channels of two, and the sum of
     their losses has in each one's weights the gradient of its own.
     """
-    count, device, iterations = len(networks), task.inputs.device, protocol.iterations
+    count, device, iterations = len(networks), task.drawn.inputs.device, protocol.iterations
     network = (pack(networks) if count > 1 else networks[0]).to(device).train()
     optimizer = make_optimizer(network, protocol)
     noise = torch.stack(task.noise)
@@ -113,7 +114,7 @@ def train_pack(
     if protocol.readout == "evaluation":
         network.eval()
         with torch.no_grad():
-            evaluated = losses_of_each(network, count, task, noise[-1]).tolist()
+            evaluated = losses_of_each(network, count, task, noise[-1], evaluation=True).tolist()
     return curves.T.tolist(), evaluated
 
 

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from torch import Generator, Tensor, nn
 
-from gennas.regression.genes import ENDS
 from gennas.regression.signals import draw_sequences
+from gennas.regression.training import Drawn
 from gennas.scoring import Context
 
 DEFAULT_TASK = "nlp"
+ENDS = ("input", "target")
 LOSS_WEIGHTS = (1.0,)
 INITIAL_RANGE = 0.1  # of the weights of encoder and decoder
 
@@ -36,11 +37,11 @@ class RegressionNetwork(nn.Module):
         return [self.decoder(self.backbone(self.encoder(sequences)))]
 
 
-def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
+def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> Drawn:
     """The input sequences and their one target, both (T, B, D)."""
     batch, dimension = context.protocol.batch_size, task["dimension"]
     inputs, target = (draw_sequences(task["signals"][end], batch, dimension, generator) for end in ENDS)
-    return inputs, (target,)
+    return Drawn(inputs, (target,))
 
 
 def network(task: Mapping[str, Any], context: Context, architecture: Any) -> RegressionNetwork:

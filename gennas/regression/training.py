@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,20 +22,42 @@ class Objective(typing.Protocol):
         """The terms of the loss at a step; at step -1, those of the pass in evaluation mode."""
 
 
+class Drawn(NamedTuple):
+    """What a family draws for a task: inputs and targets, and what some families have besides."""
+
+    inputs: Tensor  # images (B, 3, H, W), sequences (T, B, D), or features of nodes (N, F)
+    targets: tuple[Tensor, ...]  # one per prediction of the network, of its shape
+    further: tuple[Tensor, ...] = ()  # what else the network reads, such as edges (2, E)
+    #: Which of the predictions' first dimension the training compares, and which the evaluation pass; None: all.
+    rows: tuple[Tensor, Tensor] | None = None
+
+    def moved(self, move: Callable[[Tensor], Tensor]) -> Drawn:
+        """The same, each tensor moved."""
+        rows = self.rows and (move(self.rows[0]), move(self.rows[1]))
+        return Drawn(move(self.inputs), tuple(map(move, self.targets)), tuple(map(move, self.further)), rows)
+
+
 @dataclass(frozen=True)
 class Task:
-    """A drawn regression task: fixed inputs and targets, and the noise added at each iteration."""
+    """A drawn regression task on the device that trains, and the noise added at each iteration."""
 
-    inputs: Tensor  # images (B, 3, H, W) or sequences (T, B, D)
-    targets: tuple[Tensor, ...]  # one per prediction of the network, of its shape
+    drawn: Drawn
     weights: tuple[float, ...]  # of each target's mean squared error in the loss
     noise: tuple[Tensor, ...]  # per iteration, of the inputs' shape, and one more for the evaluation pass
 
     def losses(self, network: nn.Module, step: int) -> Tensor:
         """Each prediction's weighted mean squared error with the noise of a step; their sum is the loss."""
-        predictions = network(self.inputs + self.noise[step])
-        terms = [w * mse_loss(p, t) for w, p, t in zip(self.weights, predictions, self.targets, strict=True)]
-        return torch.stack(terms)
+        predictions = network(self.drawn.inputs + self.noise[step], *self.drawn.further)
+        pairs = self.compared(predictions, evaluation=step == -1)
+        return torch.stack([w * mse_loss(p, t) for w, (p, t) in zip(self.weights, pairs, strict=True)])
+
+    def compared(self, predictions: Sequence[Tensor], evaluation: bool) -> list[tuple[Tensor, Tensor]]:
+        """Each prediction and its target, those rows of them that count."""
+        pairs = zip(predictions, self.drawn.targets, strict=True)
+        if self.drawn.rows is None:
+            return list(pairs)
+        rows = self.drawn.rows[evaluation]
+        return [(prediction[rows], target[rows]) for prediction, target in pairs]
 
 
 def make_optimizer(network: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:

@@ -20,10 +20,9 @@ from gennas.data.images import labelled, to_tensor
 from gennas.errors import InputError
 from gennas.families.images import MEMORY_FORMAT, Classifier
 from gennas.proxies.regression import draw_noise
-from gennas.regression.genes import STAGES
-from gennas.regression.images import LOSS_WEIGHTS, RegressionNetwork, head_channels
+from gennas.regression.images import LOSS_WEIGHTS, STAGES, RegressionNetwork, head_channels
 from gennas.regression.signals import draw_target
-from gennas.regression.training import Task
+from gennas.regression.training import Drawn, Task
 from gennas.searches.base import SearchContext
 from gennas.seeds import derive_seed, rng
 
@@ -87,7 +86,7 @@ class Regression:
         images = self.images[positions]
         noise = draw_noise(self.noise, tuple(images.shape), generator).to(images.device)
         targets = tuple(target[positions] for target in self.targets)
-        return Task(images, targets, LOSS_WEIGHTS, (noise,)).losses(network, 0).sum()
+        return Task(Drawn(images, targets), LOSS_WEIGHTS, (noise,)).losses(network, 0).sum()
 
 
 def draw(context: SearchContext) -> Lesson:

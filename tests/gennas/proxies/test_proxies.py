@@ -187,10 +187,10 @@ def plain_curve(architecture, ctx):
     velocity = [torch.zeros_like(p) for p in network.parameters()]
     curve = []
     for step in range(ctx.protocol.iterations):
-        outputs = network(task.inputs + task.noise[step])
+        outputs = network(task.drawn.inputs + task.noise[step])
         loss = sum(
             weight * (output - target).square().mean()
-            for weight, output, target in zip((0.25, 0.5, 1.0), outputs, task.targets, strict=True)
+            for weight, output, target in zip((0.25, 0.5, 1.0), outputs, task.drawn.targets, strict=True)
         )
         gradients = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
         with torch.no_grad():
@@ -257,7 +257,7 @@ def test_noise_is_fresh_at_each_iteration_and_bounded(make):
     ctx = make()
     task = regression.draw_task(make(task={**ctx.options["task"], "noise": {"kind": "uniform", "level": 0.3}}))
     noise = torch.stack(task.noise)
-    assert noise.shape == (6, *task.inputs.shape)
+    assert noise.shape == (6, *task.drawn.inputs.shape)
     assert noise.abs().max() <= 0.3 and noise.abs().max() > 0.29
     assert not torch.equal(noise[0], noise[1])
 
@@ -275,9 +275,9 @@ def plain_sequence_curve(architecture, ctx):
     first, second = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
     curve = []
     for step in range(ctx.protocol.iterations):
-        encoded = (task.inputs + task.noise[step]) @ network.encoder.weight.t() + network.encoder.bias
+        encoded = (task.drawn.inputs + task.noise[step]) @ network.encoder.weight.t() + network.encoder.bias
         output = backbone(encoded) @ network.decoder.weight.t() + network.decoder.bias
-        loss = (output - task.targets[0]).square().mean()
+        loss = (output - task.drawn.targets[0]).square().mean()
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
             for p, m, v, g in zip(parameters, first, second, gradients, strict=True):

@@ -231,7 +231,7 @@ SHARED = {"basis": "dot", "amplitude": 1.0, "density": 1.0, "per_sample": False}
         (SEQUENCE_TASK | {"signals": {"input": [], "target": [SHARED]}}, "target.0.per_sample"),
         (["dimension"], "family"),
         ({key: value for key, value in IMAGE_TASK.items() if key != "family"}, "family"),
-        (IMAGE_TASK | {"family": "graphs"}, "family"),
+        (IMAGE_TASK | {"family": "tables"}, "family"),
         (IMAGE_TASK | {"family": ["images"]}, "family"),
     ],
 )
