@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from gennas.adapt.run import ModelScore
+    from gennas.adapt.run import Inputs, ModelScore
     from gennas.benchmarks import Benchmark
     from gennas.scoring import Protocol
     from gennas.searches.base import Step
@@ -33,7 +33,7 @@ def score(
     model: nn.Module | Callable[[], nn.Module],
     proxy: str = "regression",
     *,
-    inputs: np.ndarray | torch.Tensor | None = None,
+    inputs: Inputs | None = None,
     taps: Sequence[str] | None = None,
     task: str | Mapping[str, Any] | None = None,
     protocol: str | Protocol | None = None,
@@ -45,7 +45,8 @@ def score(
     """A proxy's score of a network: higher is better, comparable with scores of the same proxy and arguments only.
 
     `model` maps images (B, C, H, W) to features (B, C', H', W'), to a list of these, or to logits (B, classes); or
-    sequences (T, B, D) to sequences (T, B, E). Of a tuple, the first element counts, as of an `nn.LSTM`. A copy is
+    sequences (T, B, D) to sequences (T, B, E); or a graph, features of nodes (N, F) and edges (2, E), to features
+    (N, K). Of a tuple, the first element counts, as of an `nn.LSTM`. A copy is
     scored, on the CPU unless `device` is `cuda`: the model, its mode, parameters, buffers and gradients stay as they
     are. Its weights count as they are, and so do its width and depth; proxies whose papers draw weights anew
     (`docs/proxies.md`) draw them. A model may be a function that makes one: each repetition then initialises it anew.
@@ -55,7 +56,8 @@ def score(
 
     `inputs` are floating-point images (N, C, H, W), taken as they are, or uint8 images (N, H, W, 3), of which each
     repetition draws a batch, standardises and resizes it as the protocol says; by default, noise of the protocol's
-    resolution. Networks of sequences need them, (T, B, D), to know D; their values count for nothing.
+    resolution. Networks of sequences need them, (T, B, D), to know D; their values count for nothing. Networks of
+    graphs need `(features, edges)`, the graph that the signals are drawn on.
 
     `taps` are names of modules (`model.named_modules()`), shallow to deep, whose outputs are read: by the regression,
     three; by zen, the last one; by expressivity, progressivity and trainability, two or more. The default is the last
@@ -64,8 +66,9 @@ def score(
     proxies read no taps.
 
     `task` is what the regression learns: a name of `gennas.names("tasks")`, a file, or its content; by default
-    `nasbench101` (images) or `nlp` (sequences). `protocol` is one of `gennas.PROTOCOLS` or a `gennas.Protocol`; by
-    default `reduced` for a proxy that trains and `untrained` for any other. Its `time_limit` is not kept.
+    `nasbench101` (images), `nlp` (sequences) or `graphs`. `protocol` is one of `gennas.PROTOCOLS` or a
+    `gennas.Protocol`; by default `reduced` for a proxy that trains and `untrained` for any other. Its `time_limit` is
+    not kept.
     `options` are the proxy's own, such as `dataset` of `short_training`.
 
     Source: Li et al., "Generic Neural Architecture Search via Regression", NeurIPS 2021; of every other proxy, its
@@ -128,7 +131,7 @@ def cost(
     model: nn.Module | Callable[[], nn.Module],
     kind: str,
     *,
-    inputs: np.ndarray | torch.Tensor | None = None,
+    inputs: Inputs | None = None,
     **constants: float,
 ) -> dict[str, Cost]:
     """What a network takes to be stored or run, by name, each with its unit.

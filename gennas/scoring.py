@@ -93,7 +93,8 @@ class Context:
 
     space: Space
     protocol: Protocol
-    images: np.ndarray | torch.Tensor  # unlabelled, uint8 (N, H, W, 3); or a batch as networks take it
+    #: Unlabelled, uint8 (N, H, W, 3); or what one's own network reads, such as a graph's features and edges.
+    images: np.ndarray | torch.Tensor | tuple[torch.Tensor, ...]
     seed: int
     device: torch.device
     options: Mapping[str, Any] = field(default_factory=dict)  # what the proxy's DECLARATION names

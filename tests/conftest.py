@@ -37,7 +37,9 @@ FULL = os.environ.get("GENNAS_FULL") == "1"
 
 
 #: Spaces that stand for all in the quick set: one of each kind of network, and of each reader of ids.
-VARIED_SPACES = {"flexibert", "nasbench101", "nasbench201", "nasbench_nlp", "nds_darts", "nds_resnext_a"}
+VARIED_SPACES = {
+    "flexibert", "nasbench101", "nasbench201", "nasbench_graph", "nasbench_nlp", "nds_darts", "nds_resnext_a",
+}  # fmt: skip
 
 
 def varied(names: Iterable[str]) -> list[ParameterSet]:

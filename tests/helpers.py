@@ -13,12 +13,12 @@ from gennas.targets import ACCURACY, Target
 from stages.support import artifacts
 
 
-def train_one_step(network: nn.Module, inputs: Tensor) -> dict[str, Tensor | None]:
+def train_one_step(network: nn.Module, *inputs: Tensor) -> dict[str, Tensor | None]:
     """Each parameter's gradient, after a step that left the outputs finite and changed them."""
-    before = outputs(network, inputs)
+    before = outputs(network, *inputs)
     sum(output.square().mean() for output in before).backward()
     torch.optim.SGD(network.parameters(), lr=0.01).step()
-    after = outputs(network, inputs)
+    after = outputs(network, *inputs)
     assert all(output.isfinite().all() for output in after)
     assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
     return {name: parameter.grad for name, parameter in network.named_parameters()}
@@ -40,9 +40,9 @@ def with_target(
     return table.append_column(field, pa.array(values, pa.float64()))
 
 
-def outputs(network: nn.Module, inputs: Tensor) -> list[Tensor]:
+def outputs(network: nn.Module, *inputs: Tensor) -> list[Tensor]:
     """The features of a network of images, or the one output of a recurrent one."""
-    found = network(inputs)
+    found = network(*inputs)
     return found if isinstance(found, list) else [found]
 
 

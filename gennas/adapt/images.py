@@ -66,13 +66,14 @@ class OwnClassifier(nn.Module):
         return features
 
 
-def read(batch: Tensor) -> np.ndarray | Tensor | None:
+def read(batch: tuple[Tensor, ...]) -> np.ndarray | Tensor | None:
     """Images as proxies take them: bytes (N, H, W, 3), or a batch as it is; None for what is no images."""
-    if batch.ndim != 4 or batch.shape[0] < 2:
+    (images, *others) = batch
+    if others or images.ndim != 4 or images.shape[0] < 2:
         return None
-    if batch.dtype == torch.uint8 and batch.shape[3] == 3:
-        return batch.numpy()
-    return batch.float() if batch.is_floating_point() else None
+    if images.dtype == torch.uint8 and images.shape[3] == 3:
+        return images.numpy()
+    return images.float() if images.is_floating_point() else None
 
 
 def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:

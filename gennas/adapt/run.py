@@ -27,6 +27,8 @@ from gennas.spaces import Space
 logger = logging.getLogger(__name__)
 
 Images = np.ndarray | torch.Tensor
+#: What is given for a network to read: a graph is features and edges.
+Inputs = Images | tuple[Images, ...]
 NOISE = 64  # images of which a repetition draws its batch, unless the protocol wants more
 
 
@@ -65,20 +67,27 @@ def find_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def read_inputs(inputs: Images | None, protocol: Protocol, seed: int) -> tuple[str, Images]:
-    """The family of the inputs, and images as proxies take them: bytes (N, H, W, 3), or a batch as it is."""
+def read_inputs(inputs: Inputs | None, protocol: Protocol, seed: int) -> tuple[str, Any]:
+    """The family of the inputs, and these as its proxies take them, such as images as bytes (N, H, W, 3)."""
     if inputs is None:
         if protocol.resolution is None:
             raise InputError("protocol: it has no resolution, that of the default images; give one, or inputs=")
         shape = max(NOISE, protocol.batch_size), *protocol.size, 3
         return "images", rng(seed, "inputs").integers(256, size=shape, dtype=np.uint8)
-    batch = torch.as_tensor(inputs).detach().cpu()
+    batch = as_tensors(inputs)
     modules = {family: import_module(f"gennas.adapt.{family}") for family in catalogue.names("families")}
     for family, module in modules.items():
         if (found := module.read(batch)) is not None:
             return family, found
     accepted = "; or ".join(module.ACCEPTS for module in modules.values())
-    raise InputError(f"inputs: {batch.dtype} of shape {tuple(batch.shape)}; give {accepted}")
+    given = " and ".join(f"{tensor.dtype} of shape {tuple(tensor.shape)}" for tensor in batch)
+    raise InputError(f"inputs: {given}; give {accepted}")
+
+
+def as_tensors(inputs: Inputs) -> tuple[torch.Tensor, ...]:
+    """What a network reads, on the CPU: one tensor, or several."""
+    several = inputs if isinstance(inputs, tuple) else (inputs,)
+    return tuple(torch.as_tensor(one).detach().cpu() for one in several)
 
 
 def find_task(task: Any, family: str) -> Mapping[str, Any]:
@@ -157,7 +166,7 @@ def one_line(model: Model, proxy: str) -> Iterator[None]:
 def score_model(
     model: Model,
     proxy: str,
-    inputs: Images | None,
+    inputs: Inputs | None,
     taps: Any,
     protocol: str | Protocol | None,
     repetitions: int,

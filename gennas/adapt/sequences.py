@@ -52,9 +52,11 @@ def examine_sequences(model: Model, sequences: Tensor) -> int:
     return int(output.shape[2])
 
 
-def read(batch: Tensor) -> Tensor | None:
+def read(batch: tuple[Tensor, ...]) -> Tensor | None:
     """Sequences as they are; None for what is none."""
-    return batch.float() if batch.is_floating_point() and batch.ndim == 3 and batch.numel() else None
+    (sequences, *others) = batch
+    fits = not others and sequences.is_floating_point() and sequences.ndim == 3 and sequences.numel()
+    return sequences.float() if fits else None
 
 
 def adapt(model: Model, context: Context, reads: str | None, taps: Sequence[str] | None) -> Own:

@@ -1,6 +1,6 @@
 """Costs: what a network takes to be stored and run. One module each, which measures one thing or several.
 
-A cost is a module with a `DECLARATION` and `cost(network, inputs, **constants)`, which looks at the network or runs it
+A cost is a module with a `DECLARATION` and `cost(network, *inputs, **constants)`, which looks at the network or runs it
 once on the inputs, without gradients, and gives a tuple of what it measures. It says nothing of how good the network
 is: searches are constrained by costs (`gennas.searches.constraints`) or have them for an objective, and two of them are
 the baselines among the proxies.
@@ -64,9 +64,11 @@ def check_constants(kind: str, constants: Mapping[str, Any]) -> None:
     documents.check_options(constants, catalogue.declaration("costs", kind).get("options", {}), kind)
 
 
-def of_network(network: nn.Module, inputs: Tensor, kind: str, constants: Mapping[str, Any]) -> dict[str, float]:
+def of_network(
+    network: nn.Module, inputs: Sequence[Tensor], kind: str, constants: Mapping[str, Any]
+) -> dict[str, float]:
     """What a module measures of a network in evaluation mode, by name."""
-    found = catalogue.load_module("costs", kind).cost(network, inputs, **constants)
+    found = catalogue.load_module("costs", kind).cost(network, *inputs, **constants)
     return dict(zip(catalogue.declaration("costs", kind)["units"], map(float, found), strict=True))
 
 
@@ -78,7 +80,7 @@ def measure(
 
     with torch.random.fork_rng([]):
         network = space.build(architecture).eval()
-    inputs = torch.zeros(space.INPUT_SHAPE)
+    inputs = catalogue.load_module("families", space.FAMILY).example(space.INPUT_SHAPE)
     found: dict[str, float] = {}
     for kind in dict.fromkeys(map(kind_of, names)):
         found |= of_network(network, inputs, kind, (constants or {}).get(kind, {}))

@@ -40,9 +40,9 @@ class Counter(TorchDispatchMode):
         return out
 
 
-def count(network: nn.Module, inputs: Tensor) -> Counter:
+def count(network: nn.Module, *inputs: Tensor) -> Counter:
     """Run the network once on a batch: on the CPU, for on the meta device shapes take longer than numbers."""
     counter = Counter()
     with torch.no_grad(), nothing_fused(network), counter:
-        network(inputs)
+        network(*inputs)
     return counter

@@ -6,7 +6,7 @@ that are written in any way, with views, with writes in place, or with the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -85,13 +85,14 @@ def _part(held: Tensor, tensor: Tensor) -> Tensor:
 class Follower(TorchDispatchMode):
     """Within its block, follows what depends on `inputs`. `duration` says how long a layer takes."""
 
-    def __init__(self, inputs: Tensor, duration: Callable[[Layer], float]) -> None:
+    def __init__(self, inputs: Sequence[Tensor], duration: Callable[[Layer], float]) -> None:
         super().__init__()
         self.duration = duration
         self.layers: list[Layer] = []
         self.values = [Value(0, 0.0), Value(0, 0.0)]  # CONSTANT, INPUT
         self.memory = Memory()
-        self.memory.write(inputs, INPUT)
+        for tensor in inputs:
+            self.memory.write(tensor, INPUT)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -155,14 +156,16 @@ def read_layer(name: str, args: Any, out: Any, depends: Callable[[Tensor], bool]
     return None
 
 
-def follow(network: nn.Module, inputs: Tensor, duration: Callable[[Layer], float]) -> tuple[list[Layer], float]:
+def follow(
+    network: nn.Module, inputs: Sequence[Tensor], duration: Callable[[Layer], float]
+) -> tuple[list[Layer], float]:
     """The layers between input and output of one pass, and the time of the longest path. The network runs as it is.
 
     What leads nowhere is left out, and so is what reads constants only, such as zeros of the input's shape. A product
     of two things that depend on the input, as in attention, is no layer. An InputError if the output has no tensors.
     """
     with torch.no_grad(), nothing_fused(network), Follower(inputs, duration) as follower:
-        output = network(inputs)
+        output = network(*inputs)
     if not [*_tensors(output)]:
         raise InputError(f"model: gives {type(output).__name__}; let it give tensors, or lists or dicts of them")
     end = follower.values[follower.join(_tensors(output))]

@@ -9,6 +9,6 @@ from gennas.costs.counting import count
 DECLARATION = {"units": {"flops": "FLOP"}, "alike": "layers"}
 
 
-def cost(network: nn.Module, inputs: Tensor) -> tuple[float]:
+def cost(network: nn.Module, *inputs: Tensor) -> tuple[float]:
     """Two operations per multiply-add."""
-    return (float(count(network, inputs).flops),)
+    return (float(count(network, *inputs).flops),)

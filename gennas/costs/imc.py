@@ -93,7 +93,7 @@ class Constants:
         return layer.positions * self.input_bits * self.read_ns
 
 
-def cost(network: nn.Module, inputs: Tensor, **constants: Any) -> tuple[float, float, float]:
+def cost(network: nn.Module, *inputs: Tensor, **constants: Any) -> tuple[float, float, float]:
     """Energy, latency and crossbars; the constants are those of `Constants`."""
     hardware = Constants(**constants)
     layers, nanoseconds = follow(network, inputs, hardware.latency_ns)

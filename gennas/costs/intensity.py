@@ -13,7 +13,7 @@ from gennas.costs.counting import count
 DECLARATION = {"units": {"intensity": "FLOP/byte"}, "alike": "layers"}
 
 
-def cost(network: nn.Module, inputs: Tensor) -> tuple[float]:
+def cost(network: nn.Module, *inputs: Tensor) -> tuple[float]:
     """The quotient of `flops` and `memory_traffic`; 0 of a network without a layer."""
-    counted = count(network, inputs)
+    counted = count(network, *inputs)
     return (counted.flops / counted.bytes if counted.bytes else 0.0,)

@@ -14,6 +14,6 @@ from gennas.costs.counting import count
 DECLARATION = {"units": {"memory_traffic": "byte"}, "alike": "layers"}
 
 
-def cost(network: nn.Module, inputs: Tensor) -> tuple[float]:
+def cost(network: nn.Module, *inputs: Tensor) -> tuple[float]:
     """Bytes, were every layer to read its inputs from memory and to write its outputs there."""
-    return (float(count(network, inputs).bytes),)
+    return (float(count(network, *inputs).bytes),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -47,6 +47,11 @@ DECLARATION = {
 MEMORY_FORMAT = torch.channels_last
 
 
+def example(shape: tuple[int, ...]) -> tuple[Tensor]:
+    """What a network is shown to find what it costs: one image of a space's `INPUT_SHAPE`."""
+    return (torch.zeros(shape),)
+
+
 class Classifier(nn.Module):
     """A backbone and NAS-Bench-201's classifier: batch norm, ReLU, global average, linear."""
 
@@ -79,8 +84,9 @@ def inputs(context: Context) -> Tensor:
     """
     if isinstance(context.images, Tensor):
         return context.images
-    if not len(context.images):
+    pool = cast(np.ndarray, context.images)
+    if not len(pool):
         raise InputError("params.yaml: download.images: none, but the space is one of images; choose some")
-    order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(context.images))
-    images = to_tensor(context.images[order[: context.protocol.batch_size]])
+    order = np.random.default_rng(derive_seed(context.seed, "images")).permutation(len(pool))
+    images = to_tensor(pool[order[: context.protocol.batch_size]])
     return interpolate(images, size=context.protocol.size, mode="area")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 DECLARATION = {
     "reads": "sequences (T, B, D)",
@@ -21,3 +22,8 @@ DECLARATION = {
     },
 }
 MEMORY_FORMAT = torch.contiguous_format
+
+
+def example(shape: tuple[int, ...]) -> tuple[Tensor]:
+    """What a network is shown to find what it costs: one sequence of a space's `INPUT_SHAPE`."""
+    return (torch.zeros(shape),)

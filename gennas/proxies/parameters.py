@@ -10,7 +10,7 @@ import torch
 from gennas.costs import parameters
 from gennas.scoring import Context, Score
 
-DECLARATION = {"families": ["images", "sequences"], "protocol": False}
+DECLARATION = {"families": ["graphs", "images", "sequences"], "protocol": False}
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
@@ -19,7 +19,7 @@ def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:
     def count(architecture: Any) -> Score:
         with torch.device("meta"):
             network = context.space.build(architecture)
-        (found,) = parameters.cost(network, torch.empty(0))
+        (found,) = parameters.cost(network)
         return Score(found)
 
     return lambda architectures: map(count, architectures)

@@ -1,8 +1,8 @@
 """Regression tasks: what a valid one is, and the genes by which a task search varies them.
 
 A task is a mapping with its family, the noise on the inputs, signals in each place (for images the targets of three
-stages, for sequences an input and a target), and what else its family has, such as a size. A family declares its places,
-bases and genes (`gennas.families`); what is common to all is here. Published tasks are package data,
+stages, for sequences an input and a target), and what else its family has, such as a size. A family declares its
+places, bases and genes (`gennas.families`); what is common to all is here. Published tasks are package data,
 `gennas/regression/tasks/<name>.yaml`.
 
 Source: GenNAS, section 3.3 and the released code.

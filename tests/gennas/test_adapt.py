@@ -183,6 +183,51 @@ def test_flops_of_sequences_are_counted_whatever_torch_fuses():
     assert torch.backends.mha.get_fastpath_enabled() and torch.backends.mkldnn.enabled
 
 
+# --- graphs --------------------------------------------------------------------------------------
+
+
+class TwoSteps(nn.Module):
+    """A network as torch_geometric has them: of features and edges."""
+
+    def __init__(self, outputs: int = 7) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(16, 32), nn.Linear(32, outputs)
+
+    def forward(self, features, edges):
+        received = torch.zeros_like(features).index_add(0, edges[1], features[edges[0]])
+        return self.second(self.first(received).relu())
+
+
+GRAPH = torch.randn(30, 16, generator=torch.Generator().manual_seed(0)), torch.arange(60).view(2, 30) % 30
+
+
+def test_graphs():
+    found = gennas.score(TwoSteps(), inputs=GRAPH, protocol=TINY)
+    assert math.isfinite(found.score) and len(found.losses) == 3 and found.taps == ()
+    assert gennas.score(TwoSteps(), "parameters", inputs=GRAPH).score == 16 * 32 + 32 + 32 * 7 + 7
+    cost = gennas.cost(TwoSteps(), "flops", inputs=GRAPH)["flops"]
+    assert cost.value == 2 * 30 * (16 * 32 + 32 * 7)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "options", "said"),
+    [
+        (TwoSteps(), (GRAPH[0], GRAPH[1] + 1), {}, "inputs: edges between nodes 1 to 30, but 30 have features"),
+        (TwoSteps(), (GRAPH[0], GRAPH[1].T), {}, "give a graph, features of nodes"),
+        (TwoSteps(), (torch.zeros(5001, 16), GRAPH[1]), {}, "5001 nodes are more than 5000"),
+        (TwoSteps(), (GRAPH[0][:, :8], GRAPH[1]), {}, "model: TwoSteps fails on features (30, 8) and edges (2, 30)"),
+        (TwoSteps(), GRAPH, {"taps": ["first"]}, "taps: networks of graphs have none"),
+        (TwoSteps(), GRAPH, {"proxy": "naswot"}, "naswot is not defined for graphs"),
+        (TwoSteps(), GRAPH, {"proxy": "depth"}, "your own network has none"),
+        (TwoSteps(), GRAPH, {"task": "nlp"}, "it is for sequences, but the networks here read graphs"),
+    ],
+)
+def test_a_wrong_graph_or_network_of_graphs_is_one_line(model, inputs, options, said):
+    with pytest.raises(InputError) as caught:
+        gennas.score(model, inputs=inputs, protocol=TINY, **options)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
 # --- inputs, protocols, repetitions --------------------------------------------------------------
 
 
@@ -335,7 +380,7 @@ class Sized(nn.Module):
         (Broken, {}, r"images \(2, 3, 24, 24\).*its first convolution reads 1 channels: give inputs="),
         (Broken, {"inputs": torch.randn(4, 1, 9, 9)}, r"Broken fails on images \(2, 1, 9, 9\).* give inputs= of"),
         (Sized, {}, r"model: Sized gives a dict, of images; let it give features \(B, C, H, W\) or logits"),
-        (ResNet, {"inputs": torch.zeros(4, 3)}, r"inputs: torch.float32 of shape \(4, 3\); give floating-point images"),
+        (ResNet, {"inputs": torch.zeros(4, 3)}, r"inputs: torch.float32 of shape \(4, 3\); give a graph.* or float"),
         (ResNet, {"inputs": torch.zeros(1, 3, 32, 32)}, r"inputs: .*\(1, 3, 32, 32\).* two images or more"),
         (ResNet, {"inputs": torch.zeros(4, 3, 32, 32, dtype=torch.long)}, r"inputs: torch.int64 of shape"),
         (ResNet, {"proxy": "naswott"}, r"'naswott' is none of the proxies of gennas \(known: .*naswot"),

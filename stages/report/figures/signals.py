@@ -10,10 +10,13 @@ import torch
 from matplotlib.axes import Axes
 
 from gennas.data.images import to_tensor
+from gennas.regression.graph_signals import draw_graph
+from gennas.regression.graph_signals import draw_target as draw_on_graph
 from gennas.regression.signals import draw_basis, draw_sequences, draw_target
 from stages.report.figures.style import canvas, styled, to_svg
 
 TILES = 6  # pictures per row
+FEATURES = 32  # of nodes, that the picture of a task of graphs begins with
 
 
 def mosaic(tiles: np.ndarray) -> np.ndarray:
@@ -63,7 +66,7 @@ def draw_signals(tasks: Mapping[str, Any], images: torch.Tensor, seed: int) -> d
 def signals(tasks: Mapping[str, Any], images: np.ndarray, seed: int) -> str:
     """What networks read, and what each task asks them to make of it."""
     (family,) = {task["family"] for task in tasks.values()}
-    return DRAWN[family](tasks, images, seed)
+    return DRAWN.get(family, named_signals)(tasks, images, seed)
 
 
 @styled
@@ -102,5 +105,38 @@ def sequence_signals(tasks: Mapping[str, Any], _: np.ndarray, seed: int) -> str:
     return to_svg(figure)
 
 
-#: The figure of each family.
-DRAWN = {"images": image_signals, "sequences": sequence_signals}
+@styled
+def graph_signals(tasks: Mapping[str, Any], _: np.ndarray, seed: int) -> str:
+    """The graph of each task, and on its nodes a channel of its target, scaled to its largest magnitude.
+
+    Nodes are placed by the two smoothest waves on the graph, in their order: close by are those that it joins.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    figure = canvas(3.2 * len(tasks))
+    axes = figure.subplots(len(tasks), 1, squeeze=False)[:, 0]
+    for axis, (name, task) in zip(axes, tasks.items(), strict=True):
+        graph = draw_graph(task, generator)
+        features = torch.randn(graph.nodes, FEATURES, generator=generator)
+        value = draw_on_graph({**task, "dimension": 1}, graph, features, generator)[:, 0].numpy()  # (N,)
+        place = graph.modes[:, 1:3].argsort(0).argsort(0).numpy()  # (N, 2)
+        axis.set_title(f"target of {name}")
+        axis.plot(*place[graph.edges.numpy()].transpose(2, 0, 1), color="0.8", linewidth=0.3, zorder=1)
+        extent = max(np.abs(value).max(), 1e-9)
+        axis.scatter(*place.T, c=value / extent, cmap="RdBu_r", vmin=-1, vmax=1, s=14, edgecolors="0.5", linewidths=0.3)
+        axis.set_axis_off()
+    return to_svg(figure)
+
+
+@styled
+def named_signals(tasks: Mapping[str, Any], _: np.ndarray, seed: int) -> str:
+    """The names of each task's bases, of a family that has no picture here."""
+    figure = canvas(0.4 * len(tasks) + 0.4)
+    figure.set_layout_engine("none")
+    for row, (name, task) in enumerate(tasks.items()):
+        bases = ", ".join(signal["basis"] for signals in task["signals"].values() for signal in signals)
+        figure.text(0.02, 1 - (row + 1) / (len(tasks) + 1), f"{name}: {bases}", va="center")
+    return to_svg(figure)
+
+
+#: The figure of each family that has one.
+DRAWN = {"graphs": graph_signals, "images": image_signals, "sequences": sequence_signals}

@@ -108,7 +108,7 @@ def added_in_place(net, x):
     ],
 )
 def test_layers_between_input_and_output_count(run, layers, chain):
-    found, time = follow(Net(run).eval(), IMAGE, lambda layer: 1.0)
+    found, time = follow(Net(run).eval(), [IMAGE], lambda layer: 1.0)
     assert (len(found), time) == (layers, chain)
 
 
@@ -124,13 +124,13 @@ def test_layers_between_input_and_output_count(run, layers, chain):
     ],
 )
 def test_a_layer_is_matrices_at_positions(layer, shape, expected):
-    ((found,), _) = follow(layer, torch.zeros(shape), lambda layer: 1.0)
+    ((found,), _) = follow(layer, [torch.zeros(shape)], lambda layer: 1.0)
     assert (found.rows, found.outputs, found.positions, found.groups) == expected
 
 
 def test_a_recurrent_layer_has_its_weights_once():
     """Of five steps the first reads a state of zeros, and the others wait for each other."""
-    found, time = follow(nn.LSTM(16, 16), torch.zeros(5, 1, 16), lambda layer: 1.0)
+    found, time = follow(nn.LSTM(16, 16), [torch.zeros(5, 1, 16)], lambda layer: 1.0)
     assert sorted(layer.positions for layer in found) == [1, 1, 1, 1, 5] and time == 5
     short, long = (imc.cost(nn.LSTM(16, 16), torch.zeros(length, 1, 16)) for length in (3, 9))
     assert short[2] == long[2] == 4 and short[0] < long[0]
@@ -138,4 +138,4 @@ def test_a_recurrent_layer_has_its_weights_once():
 
 def test_what_gives_no_tensor_is_refused():
     with pytest.raises(InputError, match=r"^model: gives str; let it give tensors"):
-        follow(Net(lambda net, x: "logits"), IMAGE, lambda layer: 1.0)
+        follow(Net(lambda net, x: "logits"), [IMAGE], lambda layer: 1.0)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from contexts import (
+    CHAIN,
     COMBO,
     CONVOLUTIONS,
     DEEP,
@@ -22,9 +23,12 @@ from contexts import (
     PROTOCOL,
     RECURRENT,
     RNN,
+    SKIPPING,
     SKIPS,
     SPACE,
+    WIDE,
     context,
+    graphs,
     sequences,
 )  # fmt: skip
 
@@ -40,9 +44,13 @@ from gennas.scoring import Protocol
 from gennas.seeds import derive_seed
 
 #: Kinds that draw nothing; and in networks this small every ReLU has a pattern of its own, whatever the draw.
-SEEDLESS = ["flops", "parameters", "swap"]
+SEEDLESS = ["depth", "flops", "leaves", "parameters", "swap"]
 #: What scores the proxies of each family are asked for.
-FAMILIES = {"images": (context, (CONVOLUTIONS, SKIPS, NONE)), "sequences": (sequences, (RNN, GATED, DEEP))}
+FAMILIES = {
+    "graphs": (graphs, (WIDE, CHAIN, SKIPPING)),
+    "images": (context, (CONVOLUTIONS, SKIPS, NONE)),
+    "sequences": (sequences, (RNN, GATED, DEEP)),
+}
 #: Every proxy with every family that it declares.
 EVERY = [(kind, family) for family in FAMILIES for kind in catalogue.names("proxies", family)]
 
@@ -243,7 +251,7 @@ def test_weight_decay_spares_vectors():
 
 def test_the_stages_of_a_task_may_be_written_in_any_order():
     reordered = {**COMBO, "signals": dict(reversed(COMBO["signals"].items()))}
-    drawn, again = (regression.draw_task(context(task=task)).targets for task in (COMBO, reordered))
+    drawn, again = (regression.draw_task(context(task=task)).drawn.targets for task in (COMBO, reordered))
     assert all(map(torch.equal, drawn, again))
 
 
@@ -252,7 +260,7 @@ def test_repetitions_see_different_images():
     assert torch.equal(batches[0], batches[1]) and not torch.equal(batches[0], batches[2])
 
 
-@pytest.mark.parametrize("make", [context, sequences])
+@pytest.mark.parametrize("make", [context, graphs, sequences])
 def test_noise_is_fresh_at_each_iteration_and_bounded(make):
     ctx = make()
     task = regression.draw_task(make(task={**ctx.options["task"], "noise": {"kind": "uniform", "level": 0.3}}))

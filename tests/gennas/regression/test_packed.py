@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import varied
-from contexts import CONVOLUTIONS, NONE, SKIPS, SPACE, context, sequences
+from contexts import CONVOLUTIONS, FAMILIES, NONE, SKIPS, SPACE, context
 from torch import nn
 
 from gennas import proxies, spaces
@@ -58,7 +58,7 @@ def test_packs_rank_as_one_by_one_training_does_at_the_reduced_protocol():
 @pytest.mark.parametrize("name", varied(spaces.NAMES))
 def test_every_space_can_be_trained_as_on_a_gpu(name):
     space = spaces.load(name)
-    base = sequences() if name == "nasbench_nlp" else context()
+    base = FAMILIES[space.FAMILY]()
     ctx = replace(base, space=space, protocol=replace(base.protocol, iterations=2, resolution=16))
     rng = np.random.default_rng(1)
     architectures = [space.random_architecture(rng) for _ in range(3)]
@@ -67,7 +67,7 @@ def test_every_space_can_be_trained_as_on_a_gpu(name):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU, and nothing else records")
-@pytest.mark.parametrize("make", [context, sequences])
+@pytest.mark.parametrize("make", FAMILIES.values(), ids=FAMILIES)
 def test_a_recorded_training_is_that_which_it_recorded(make):
     ctx = make(device=torch.device("cuda", 0), protocol={"iterations": 12, "learning_rate": 0.01})
     architectures = [ctx.space.random_architecture(np.random.default_rng(1))] * 2

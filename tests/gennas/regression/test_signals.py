@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from gennas import catalogue
 from gennas.errors import InputError
 from gennas.regression import genes as tasks
 from gennas.regression import signals
@@ -145,7 +146,7 @@ def test_a_target_is_the_sum_of_its_bases_times_their_amplitudes():
 # --- tasks -----------------------------------------------------------------------------------
 
 
-families = pytest.mark.parametrize("family", ["images", "sequences"])
+families = pytest.mark.parametrize("family", ["graphs", "images", "sequences"])
 
 
 @families
@@ -165,7 +166,7 @@ def test_random_and_mutated_tasks_are_valid_and_leave_the_parent_alone(family, s
 
 @families
 def test_mutation_resamples_about_a_fifth_of_the_genes(family):
-    """Seen on the genes that always change when resampled: the frequencies of present waves."""
+    """Seen on the genes that always change when resampled: the frequencies of waves, the density of dots."""
     rng = np.random.default_rng(0)
     kept = total = 0
     for _ in range(200):
@@ -173,7 +174,7 @@ def test_mutation_resamples_about_a_fifth_of_the_genes(family):
         child = tasks.mutate_task(parent, rng)
         for name, present in parent["signals"].items():
             for signal in present:
-                if "frequencies" in signal:
+                if signal.keys() & {"frequencies", "density"}:
                     total += 1
                     kept += signal in child["signals"][name]
     assert kept / total == pytest.approx(0.8, abs=0.05)
@@ -191,7 +192,7 @@ def test_genes_of_sequences_are_those_of_the_paper():
 
 def test_the_published_tasks_are_valid_and_of_one_family_each():
     every = tasks.task_names()
-    assert sorted(tasks.task_names("images") + tasks.task_names("sequences")) == every
+    assert sorted(name for family in catalogue.names("families") for name in tasks.task_names(family)) == every
     assert {"nasbench101", "single", "combo"} <= {*tasks.task_names("images")}
     for name in every:  # each is what its file holds
         assert tasks.load_task(name) == yaml.safe_load((tasks.PUBLISHED / f"{name}.yaml").read_text())

@@ -104,7 +104,7 @@ def test_a_skip_from_the_input_has_weights():
 def cost(cell):
     network, image, known = small(cell).eval(), torch.zeros(1, 3, 6, 5), {}
     for kind in ("parameters", "flops", "memory_traffic"):
-        known |= costs.of_network(network, image, kind, {})
+        known |= costs.of_network(network, [image], kind, {})
     return known
 
 

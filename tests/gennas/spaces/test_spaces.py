@@ -12,7 +12,7 @@ from helpers import train_one_step
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gennas import spaces
+from gennas import catalogue, spaces
 from gennas.errors import InputError
 
 every_space = pytest.mark.parametrize("space", [spaces.load(name) for name in spaces.NAMES], ids=spaces.NAMES)
@@ -65,7 +65,7 @@ def test_graphs_that_are_declared_have_the_labels_and_the_size_that_are(space, s
     assert len({*space.LABELS}) == len(space.LABELS)
 
 
-@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "nasbench_graph"])
 @given(seed=seeds)
 def test_an_architecture_is_that_of_its_graph(name, seed):
     space = spaces.load(name)
@@ -74,7 +74,7 @@ def test_an_architecture_is_that_of_its_graph(name, seed):
     assert space.from_graph(vertices) == architecture
 
 
-@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "nasbench_graph"])
 @given(seed=seeds, data=st.data())
 def test_another_graph_is_another_architecture_or_refused(name, seed, data):
     space = spaces.load(name)
@@ -111,13 +111,12 @@ def test_an_id_with_a_character_changed_is_refused_or_another_architecture(space
     assert space.to_id(parsed) == changed and (changed == text) == (parsed == architecture)
 
 
-def test_transformers_and_recurrent_cells_alone_read_sequences():
-    assert [name for name in spaces.NAMES if spaces.load(name).FAMILY == "sequences"] == ["flexibert", "nasbench_nlp"]
-
-
 def inputs(space, network):
-    """A small batch: of images, or of sequences."""
-    return torch.randn(2, 3, 16, 16) if space.FAMILY == "images" else torch.randn(4, 2, network.inputs)
+    """What a network reads: a small batch of images or of sequences, or a graph."""
+    if space.FAMILY == "graphs":
+        features, edges = catalogue.load_module("families", "graphs").example((20, network.inputs))
+        return torch.randn_like(features), edges
+    return (torch.randn(2, 3, 16, 16) if space.FAMILY == "images" else torch.randn(4, 2, network.inputs),)
 
 
 @every_space
@@ -125,7 +124,7 @@ def test_networks_train_one_step(space):
     rng = np.random.default_rng(0)
     for _ in range(5):
         network = space.build(space.random_architecture(rng), width=0.1, depth=0.1)
-        gradients = train_one_step(network, inputs(space, network)).values()
+        gradients = train_one_step(network, *inputs(space, network)).values()
         assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
 
 
@@ -134,7 +133,10 @@ def test_networks_give_what_their_attributes_say(space):
     rng = np.random.default_rng(1)
     for _ in range(3):
         network = space.build(space.random_architecture(rng), width=0.1, depth=0.1)
-        outputs = network(inputs(space, network))
+        outputs = network(*inputs(space, network))
+        if space.FAMILY == "graphs":  # (N, features)
+            assert outputs.shape == (20, network.outputs)
+            continue
         if space.FAMILY == "sequences":  # (T, B, features)
             assert outputs.shape == (4, 2, network.outputs)
             continue
@@ -189,7 +191,7 @@ def test_ids_and_mutations_load_no_torch(name):
     script = f"""
 import sys
 import numpy as np
-from gennas import spaces
+from gennas import catalogue, spaces
 space, rng = spaces.load({name!r}), np.random.default_rng(0)
 child = space.mutate(space.random_architecture(rng), rng)
 assert spaces.parse(space, space.to_id(child)) == child and space.encode(child) and space.graph(child)
