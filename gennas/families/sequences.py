@@ -18,7 +18,10 @@ DECLARATION = {
             "gaussian_dot": {"density": None},
         },
         "per_sample": [True],  # each sequence is a draw of its own
-        "genes": {"dimension": {"choices": [16, 32, 48, 64, 80, 96], "minimum": 1, "maximum": 1024}},
+        "genes": {
+            "dimension": {"choices": [16, 32, 48, 64, 80, 96], "minimum": 1, "maximum": 1024},
+            "length": {"choices": [8, 16, 32], "minimum": 2, "maximum": 512},  # tokens; the paper: 8
+        },
     },
 }
 MEMORY_FORMAT = torch.contiguous_format

@@ -39,8 +39,8 @@ class RegressionNetwork(nn.Module):
 
 def draw(task: Mapping[str, Any], context: Context, generator: Generator) -> Drawn:
     """The input sequences and their one target, both (T, B, D)."""
-    batch, dimension = context.protocol.batch_size, task["dimension"]
-    inputs, target = (draw_sequences(task["signals"][end], batch, dimension, generator) for end in ENDS)
+    sizes = context.protocol.batch_size, task["length"], task["dimension"]
+    inputs, target = (draw_sequences(task["signals"][end], *sizes, generator) for end in ENDS)
     return Drawn(inputs, (target,))
 
 

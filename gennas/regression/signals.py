@@ -18,7 +18,6 @@ from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
 GRID = 8  # side of the grid of images
-LENGTH = 8  # tokens of a sequence
 #: Random phases per frequency (or pair of frequencies); sines and cosines take turns over them.
 PHASES = 32
 
@@ -127,11 +126,13 @@ def draw_target(signals: Sequence[Mapping[str, Any]], images: Tensor, channels: 
     return target
 
 
-def draw_sequences(signals: Sequence[Mapping[str, Any]], batch: int, dimension: int, generator: Generator) -> Tensor:
+def draw_sequences(
+    signals: Sequence[Mapping[str, Any]], batch: int, length: int, dimension: int, generator: Generator
+) -> Tensor:
     """Sequences that are each the sum of their own draws of the signals, (T, B, D)."""
-    drawn = torch.zeros(batch, LENGTH, dimension)
+    drawn = torch.zeros(batch, length, dimension)
     for signal in signals:
         basis = BASES[signal["basis"]]
-        samples = [basis(argument(signal), 1, generator, (LENGTH, dimension)) for _ in range(batch)]
+        samples = [basis(argument(signal), 1, generator, (length, dimension)) for _ in range(batch)]
         drawn += signal["amplitude"] * torch.cat(samples)
     return drawn.transpose(0, 1).contiguous()

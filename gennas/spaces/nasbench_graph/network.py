@@ -1,13 +1,11 @@
 """The networks that NAS-Bench-Graph trained: a cell between linear layers, of sizes that differ by data set.
 
-Read from the code that its authors submitted beside the paper; sizes from the parameter counts of its tables, which
-two rows of the paper's own table of sizes contradict.
+Read from the code that its authors submitted beside the paper.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,29 +13,8 @@ from torch import Tensor, nn
 from gennas.spaces.common import message_passing
 from gennas.spaces.common.message_passing import GAT_HEADS, Graph
 from gennas.spaces.nasbench_graph.cell import OPERATIONS, SKIP, Cell
+from gennas.spaces.nasbench_graph.sizes import SIZES, Sizes
 
-
-class Sizes(NamedTuple):
-    """Of the networks of a data set."""
-
-    before: int  # linear layers from the inputs to the cell
-    after: int  # linear layers from the cell to the classes
-    dimension: int
-    inputs: int
-    classes: int
-
-
-SIZES: Mapping[str, Sizes] = {
-    "cora": Sizes(0, 1, 256, 1433, 7),
-    "citeseer": Sizes(0, 1, 256, 3703, 6),
-    "pubmed": Sizes(0, 0, 128, 500, 3),
-    "cs": Sizes(1, 0, 128, 6805, 15),
-    "physics": Sizes(1, 0, 256, 8415, 5),
-    "photo": Sizes(0, 0, 128, 745, 8),
-    "computers": Sizes(1, 1, 64, 767, 10),
-    "arxiv": Sizes(0, 1, 128, 128, 40),
-    "proteins": Sizes(1, 1, 256, 8, 112),
-}
 #: In the order of the cell's operations, but for skips.
 _MODULES = (
     message_passing.Gat, message_passing.Gcn, message_passing.Gin, message_passing.Cheb, message_passing.Sage,

@@ -95,7 +95,7 @@ def sequence_signals(tasks: Mapping[str, Any], _: np.ndarray, seed: int) -> str:
     axes = iter(figure.subplots(2 * len(tasks), 1))
     for name, task in tasks.items():
         for end, parts in task["signals"].items():
-            drawn = draw_sequences(parts, 1, task["dimension"], generator)[:, 0].numpy()  # (T, D)
+            drawn = draw_sequences(parts, 1, task["length"], task["dimension"], generator)[:, 0].numpy()  # (T, D)
             axis = next(axes)
             axis.set_title(f"{end} of {name}")
             axis.imshow(drawn / max(np.abs(drawn).max(), 1e-9), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")

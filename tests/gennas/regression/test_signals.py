@@ -122,14 +122,14 @@ def test_sequences_are_the_sum_of_their_own_draws():
         {"basis": "sin2d", "amplitude": 2.0, "frequencies": FREQUENCIES, "per_sample": True},
         {"basis": "gaussian_dot", "amplitude": 0.5, "density": 0.4, "per_sample": True},
     ]
-    drawn = signals.draw_sequences(chosen, 3, 48, generator())
+    drawn = signals.draw_sequences(chosen, 3, 8, 48, generator())
     g = generator()
     waves = [signals.sin2d(FREQUENCIES, 1, g, (8, 48))[0] for _ in range(3)]
     dots = [signals.gaussian_dot(0.4, 1, g, (8, 48))[0] for _ in range(3)]
     assert drawn.shape == (8, 3, 48)
     for sample in range(3):
         torch.testing.assert_close(drawn[:, sample], 2 * waves[sample] + 0.5 * dots[sample])
-    assert not signals.draw_sequences([], 3, 48, generator()).any()
+    assert not signals.draw_sequences([], 3, 8, 48, generator()).any()
 
 
 def test_a_target_is_the_sum_of_its_bases_times_their_amplitudes():
@@ -180,10 +180,11 @@ def test_mutation_resamples_about_a_fifth_of_the_genes(family):
     assert kept / total == pytest.approx(0.8, abs=0.05)
 
 
-def test_genes_of_sequences_are_those_of_the_paper():
+def test_genes_of_sequences_are_those_of_the_paper_and_their_length():
     rng = np.random.default_rng(0)
     drawn = [tasks.random_task(rng, "sequences") for _ in range(200)]
     assert {task["dimension"] for task in drawn} == {16, 32, 48, 64, 80, 96}
+    assert {task["length"] for task in drawn} == {8, 16, 32}
     present = [signal for task in drawn for signals in task["signals"].values() for signal in signals]
     assert {signal["basis"] for signal in present} == {"sin1d", "sin2d", "dot", "gaussian_dot"}
     assert all(signal["per_sample"] for signal in present)
