@@ -58,7 +58,7 @@ def test_packs_rank_as_one_by_one_training_does_at_the_reduced_protocol():
 @pytest.mark.parametrize("name", varied(spaces.NAMES))
 def test_every_space_can_be_trained_as_on_a_gpu(name):
     space = spaces.load(name)
-    base = sequences() if name == "nasbench_nlp" else context()
+    base = sequences() if space.FAMILY == "sequences" else context()
     ctx = replace(base, space=space, protocol=replace(base.protocol, iterations=2, resolution=16))
     rng = np.random.default_rng(1)
     architectures = [space.random_architecture(rng) for _ in range(3)]
