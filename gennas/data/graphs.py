@@ -53,5 +53,6 @@ def split(graph: LabelledGraph, validation_share: float, seed: int) -> dict[str,
     order = rng(seed, "split").permutation(len(graph.labels))
     train = np.concatenate([order[graph.labels[order] == label][:PER_CLASS] for label in range(graph.classes)])
     rest = order[~np.isin(order, train)]
-    validation, test = np.split(rest, [round(validation_share * len(rest))])
+    held_out = min(max(1, round(validation_share * len(rest))), len(rest) - 1)  # no part is empty
+    validation, test = np.split(rest, [held_out])
     return {"train": train, "validation": validation, "test": test}

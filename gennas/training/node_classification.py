@@ -6,6 +6,7 @@ edges are seen, the labels of a part are learnt, and an epoch is one step. So `b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,11 +65,12 @@ class NodeClassification:
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, part: str) -> tuple[float, float]:
-        """Mean cross-entropy in nats, and accuracy in percent, of a part's nodes."""
+        """Mean cross-entropy in nats and accuracy in percent of a part's nodes; nan for a model that computes none."""
         model.eval()
-        logits = model(self.features, self.edges)
-        right = logits.argmax(1)[self.parts[part]] == self.labels[self.parts[part]]
-        return self._loss(logits, part).item(), 100 * right.double().mean().item()
+        logits, nodes = model(self.features, self.edges), self.parts[part]
+        right = logits.argmax(1)[nodes] == self.labels[nodes]  # of nan, the first class is the largest
+        accuracy = 100 * int(right.sum()) / len(nodes) if logits[nodes].isfinite().all() else math.nan
+        return self._loss(logits, part).item(), accuracy
 
     def _loss(self, logits: Tensor, part: str) -> Tensor:
         nodes = self.parts[part]

@@ -50,7 +50,7 @@ class Space(Protocol):
 
     @property
     def INPUT_SHAPE(self) -> tuple[int, ...]:
-        """Of one input of the benchmark: images (1, 3, H, W) or a sequence (length, 1, features)."""
+        """Of one input of the benchmark: images (1, 3, H, W), a sequence (T, 1, D), or features of nodes (N, F)."""
 
     def to_id(self, architecture: Any) -> str:
         """The canonical string of an architecture."""
@@ -80,7 +80,7 @@ class Space(Protocol):
         """The network without classifier or embedding, initialised from torch's global generator.
 
         For images, it maps (B, 3, H, W) to a list of features, one per tapped stage, whose channel
-        counts are its attribute `channels`. For sequences, it maps (T, B, inputs) to (T, B, outputs),
-        both sizes being attributes. `width` and `depth` are factors of the benchmark's own, 1 by
+        counts are its attribute `channels`. For sequences, it maps (T, B, inputs) to (T, B, outputs);
+        for graphs, features (N, inputs) and edges (2, E) to (N, outputs); both sizes are attributes. `width` and `depth` are factors of the benchmark's own, 1 by
         default; the results are rounded, and at least what makes a network.
         """

@@ -52,9 +52,17 @@ class Graph:
         loops = torch.arange(self.nodes, device=self.source.device)
         return Graph(torch.stack([torch.cat([end, loops]) for end in (self.source, self.target)]), self.nodes)
 
+    def sources(self, features: Tensor) -> Tensor:
+        """What each edge comes from: (N, ...) to (E, ...). Unlike indexing, its gradient is summed in one order."""
+        return features.index_select(0, self.source)
+
+    def targets(self, features: Tensor) -> Tensor:
+        """What each edge leads to, likewise."""
+        return features.index_select(0, self.target)
+
     def sum(self, features: Tensor, weights: Tensor | None = None) -> Tensor:
         """What each node receives, the sum of the sources' features (N, d) times the edges' weights (E,)."""
-        messages = features[self.source]  # (E, d)
+        messages = self.sources(features)  # (E, d)
         return self.gather(messages if weights is None else messages * weights.unsqueeze(1))
 
     def gather(self, messages: Tensor) -> Tensor:
@@ -67,7 +75,7 @@ class Graph:
         largest = scores.new_full((self.nodes, *scores.shape[1:]), -torch.inf)
         largest = largest.scatter_reduce(0, index, scores.detach(), "amax")
         shares = (scores - largest[self.target]).exp()
-        return shares / self.gather(shares)[self.target]
+        return shares / self.targets(self.gather(shares))
 
 
 def matrix(inputs: int, outputs: int) -> nn.Linear:
@@ -105,8 +113,8 @@ class Gat(nn.Module):
         looped = graph.with_loops
         z = self.linear(x).unflatten(1, (GAT_HEADS, -1))  # (N, heads, d)
         of_source, of_target = ((z * vector).sum(2) for vector in (self.of_source, self.of_target))  # (N, heads)
-        scores = leaky_relu(of_source[looped.source] + of_target[looped.target], GAT_SLOPE)  # (E, heads)
-        attended = looped.gather(looped.softmax(scores).unsqueeze(2) * z[looped.source])
+        scores = leaky_relu(looped.sources(of_source) + looped.targets(of_target), GAT_SLOPE)  # (E, heads)
+        attended = looped.gather(looped.softmax(scores).unsqueeze(2) * looped.sources(z))
         return attended.flatten(1) + self.bias
 
 
