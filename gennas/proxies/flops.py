@@ -9,7 +9,7 @@ from gennas import catalogue
 from gennas.costs import flops
 from gennas.scoring import Context, Score
 
-DECLARATION = {"families": ["graphs", "images", "sequences"], "protocol": False}
+DECLARATION = {"families": ["graphs", "images", "sequences"], "protocol": False, "per_family": ["families"]}
 
 
 def make(context: Context) -> Callable[[Sequence[Any]], Iterator[Score]]:

@@ -162,12 +162,11 @@ def from_graph(vertices: Sequence[Vertex]) -> Cell:
 # --- the space ------------------------------------------------------------------------------
 
 
-def all_architectures() -> Iterator[Cell]:
+@cache
+def all_architectures() -> tuple[Cell, ...]:
     """All 26,206, by their ids."""
-    for links, operations in product(LINKS, product(range(len(OPERATIONS)), repeat=NODES)):
-        cell = Cell(links, operations)
-        if _is_member(cell):
-            yield cell
+    written = (Cell(links, ops) for links, ops in product(LINKS, product(range(len(OPERATIONS)), repeat=NODES)))
+    return tuple(filter(_is_member, written))
 
 
 def _is_member(cell: Cell) -> bool:
