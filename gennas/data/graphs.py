@@ -14,6 +14,7 @@ NEIGHBOURS = 8
 PIXEL_LIMIT = 16
 #: Labelled nodes of each class to learn from, as in the citation graphs that networks of graphs are compared on.
 PER_CLASS = 20
+VALIDATION_LIMIT = 500  # nodes, as there
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ def load(dataset: str) -> LabelledGraph:
 
 
 def split(graph: LabelledGraph, validation_share: float, seed: int) -> dict[str, np.ndarray]:
-    """The nodes of each part, drawn from the seed: a few of each class to learn, a share of the others to validate."""
+    """The nodes of each part, drawn from the seed: a few of each class to learn, a share of the others to validate.
+
+    That share is of one node at least, whatever it is, and of 500 at most.
+    """
     order = rng(seed, "split").permutation(len(graph.labels))
     train = np.concatenate([order[graph.labels[order] == label][:PER_CLASS] for label in range(graph.classes)])
     rest = order[~np.isin(order, train)]
-    held_out = min(max(1, round(validation_share * len(rest))), len(rest) - 1)  # no part is empty
-    validation, test = np.split(rest, [held_out])
+    validation, test = np.split(rest, [min(max(1, round(validation_share * len(rest))), VALIDATION_LIMIT)])
     return {"train": train, "validation": validation, "test": test}

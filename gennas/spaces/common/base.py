@@ -81,6 +81,7 @@ class Space(Protocol):
 
         For images, it maps (B, 3, H, W) to a list of features, one per tapped stage, whose channel
         counts are its attribute `channels`. For sequences, it maps (T, B, inputs) to (T, B, outputs);
-        for graphs, features (N, inputs) and edges (2, E) to (N, outputs); both sizes are attributes. `width` and `depth` are factors of the benchmark's own, 1 by
-        default; the results are rounded, and at least what makes a network.
+        for graphs, features (N, inputs) and edges (2, E) to (N, outputs). Both sizes are attributes.
+        `width` and `depth` are factors of the benchmark's own, 1 by default; the results are rounded,
+        and at least what makes a network.
         """
