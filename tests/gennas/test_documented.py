@@ -21,7 +21,7 @@ def test_blocks_of_the_page_run(monkeypatch, capsys):
     resnet18 = SimpleNamespace(resnet18=lambda num_classes: ResNet(8, num_classes))
     monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(models=resnet18))
     namespace: dict[str, object] = {}
-    assert len(BLOCKS) == 12
+    assert len(BLOCKS) == 13
     for block in BLOCKS:
         exec(compile(block, str(PAGE), "exec"), namespace)
         printed = capsys.readouterr().out

@@ -38,7 +38,7 @@ def problem() -> NodeClassification:
     ring = torch.stack([nodes, nodes.roll(1)])
     parts = {part: nodes[start::3] for start, part in enumerate(("train", "validation", "test"))}
     features = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    return NodeClassification(features, torch.cat([ring, ring.flip(0)], dim=1), nodes % 2, parts, 2, "")
+    return NodeClassification(features, torch.cat([ring, ring.flip(0)], dim=1), nodes % 2, parts, 2)
 
 
 def make(problem: NodeClassification) -> NodeClassifier:
@@ -104,7 +104,7 @@ def test_digits_are_learnt_better_with_their_neighbours_than_without():
     assert accuracies[0] > 93 and accuracies[0] > accuracies[1] + 2
 
 
-def test_a_graph_is_told_by_its_edges():
+def test_the_parts_depend_on_the_seed():
     first, other = (load(PARAMS, seed, CPU) for seed in (0, 1))
     assert not np.array_equal(first.parts["train"], other.parts["train"])
 
