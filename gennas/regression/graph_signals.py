@@ -60,15 +60,16 @@ def draw_graph(task: Mapping[str, Any], generator: Generator) -> DrawnGraph:
     members = torch.randint(blocks, (nodes,), generator=generator)
     propensity = (task["tail"] * torch.randn(nodes, generator=generator)).exp()
     further = max(0, round(nodes * task["degree"] / 2) - nodes)
-    others = torch.multinomial(propensity, further, replacement=True, generator=generator) if further else members[:0]
-    source = torch.cat([torch.arange(nodes), others])
+    more = torch.multinomial(propensity, further, replacement=True, generator=generator) if further else members[:0]
+    source = torch.cat([torch.arange(nodes), more])
     within = torch.rand(len(source), generator=generator) < task["homophily"]
-    likely = propensity * torch.where(within[:, None], members[source][:, None] == members, True)  # (edges, N)
-    likely[torch.arange(len(source)), source] = 0.0
-    likely[likely.sum(1) == 0] = 1.0  # the only node of its block
+    others = source[:, None] != torch.arange(nodes)  # (edges, N)
+    near = others & (members[source][:, None] == members)
+    near = torch.where(near.any(1, keepdim=True), near, others)  # the only node of its block reaches any other
+    likely = propensity * torch.where(within[:, None], near, others)
     target = torch.multinomial(likely, 1, generator=generator)[:, 0]
     both = torch.stack([torch.cat([source, target]), torch.cat([target, source])])
-    return DrawnGraph(torch.unique(both[:, both[0] != both[1]], dim=1), nodes)
+    return DrawnGraph(torch.unique(both, dim=1), nodes)
 
 
 # --- bases: (N, K) each, of mean 0 and deviation 1 -------------------------------------------

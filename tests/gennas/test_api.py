@@ -106,7 +106,9 @@ for proxy in catalogue.names("proxies"):
 def test_names_by_family():
     assert "naswot" in gennas.names("proxies", "images") and "naswot" not in gennas.names("proxies", "sequences")
     assert gennas.names("spaces", "sequences") == ["flexibert", "nasbench_nlp"]
-    assert sorted([*gennas.names("spaces", "images"), "flexibert", "nasbench_nlp"]) == gennas.names("spaces")
+    assert gennas.names("spaces", "graphs") == ["nasbench_graph"]
+    each = (gennas.names("spaces", family) for family in ("graphs", "images", "sequences"))
+    assert sorted(name for names in each for name in names) == gennas.names("spaces")
     assert "nlp" in gennas.names("tasks", "sequences") and "nlp" not in gennas.names("tasks", "images")
     assert "nasbench_nlp" in gennas.names("benchmarks", "sequences")
     assert gennas.names("searches", "sequences") == gennas.names("searches")
@@ -116,7 +118,7 @@ def test_names_by_family():
     ("arguments", "message"),
     [
         (("proxy",), r"room: 'proxy' is none; choose one of aggregates, "),
-        (("proxies", "image"), r"family: 'image' is none; choose one of images, sequences"),
+        (("proxies", "image"), r"family: 'image' is none; choose one of graphs, images, sequences"),
     ],
 )
 def test_names_of_nothing(arguments, message):

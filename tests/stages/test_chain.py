@@ -35,9 +35,13 @@ from stages.report import __main__ as report
 from stages.support import artifacts, command, scorers
 from stages.support.inputs import read_images
 
-TASKS = {"images": "single", "sequences": "nlp_dot"}
-TARGETS = {"images": ("toy_accuracy", ACCURACY), "sequences": ("toy_loss", LOG_PERPLEXITY)}
-DATASETS = {"images": "digits", "sequences": "descriptions"}
+TASKS = {"graphs": "graphs", "images": "single", "sequences": "nlp_dot"}
+TARGETS = {
+    "graphs": ("toy_accuracy", ACCURACY),
+    "images": ("toy_accuracy", ACCURACY),
+    "sequences": ("toy_loss", LOG_PERPLEXITY),
+}
+DATASETS = {"graphs": "digits_neighbours", "images": "digits", "sequences": "descriptions"}
 PROTOCOL = {
     "width": 0.05, "depth": 0.05, "batch_size": 2, "resolution": 8, "target_channels": 4, "iterations": 2,
     "optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.0, "readout": "training",
