@@ -1,14 +1,17 @@
 """What the tests of several spaces do with a network, and of several stages with a search's answer."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 import torch
 from torch import Tensor, nn
 
 from gennas.files import tfrecord
+from gennas.files.checkpoints import Checkpoint
 from gennas.targets import ACCURACY, Target
 from stages.support import artifacts
 
@@ -50,3 +53,18 @@ def record(data: bytes) -> bytes:
     """The bytes of a record in a file."""
     length = struct.pack("<Q", len(data))
     return b"".join(part + struct.pack("<I", tfrecord.checksum(part)) for part in (length, data))
+
+
+@contextmanager
+def stopped_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Within the block a training is stopped when its progress was saved so many times."""
+    left, save = iter(range(saves - 1)), Checkpoint.save
+
+    def save_then_stop(self, **progress):
+        save(self, **progress)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "save", save_then_stop)
+        yield

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from gennas.errors import InputError
 
@@ -47,6 +48,24 @@ def first(output: Any) -> Any:
     while isinstance(output, tuple) and output:
         output = output[0]
     return output
+
+
+def run_copy(model: Model, inputs: Sequence[Tensor], given: str, hint: str) -> Any:
+    """What a copy gives of inputs, in evaluation mode and without gradients; an InputError where it cannot run."""
+    try:
+        with torch.no_grad():
+            return first(make_copy(model).eval()(*inputs))
+    except InputError:
+        raise
+    except Exception as error:  # whatever a forward can raise
+        raise InputError(
+            f"model: {title(model)} fails on {given} ({reason(error)}); give {hint} that it reads"
+        ) from error
+
+
+def kind_of(output: Any) -> Any:
+    """How an error message calls what a network gives."""
+    return tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gennas import costs
 from gennas.adapt.copies import Model, make_copy, reason, title
-from gennas.adapt.run import Inputs, as_tensors, computing_on, random_state_kept
+from gennas.adapt.run import Inputs, as_tensors, computing_on, described, random_state_kept
 from gennas.errors import InputError
 
 IMAGE = (1, 3, 32, 32)
@@ -33,7 +33,6 @@ def _run(model: Model, kind: str, batch: tuple[Tensor, ...], constants: Mapping[
     except InputError:
         raise
     except Exception as error:  # whatever a forward can raise
-        given = " and ".join(f"{tensor.dtype} of shape {tuple(tensor.shape)}" for tensor in batch)
         raise InputError(
-            f"model: {title(model)} fails on {given} ({reason(error)}); give inputs= that it reads"
+            f"model: {title(model)} fails on {described(batch)} ({reason(error)}); give inputs= that it reads"
         ) from error

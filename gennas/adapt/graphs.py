@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from gennas.adapt.copies import Model, first, make_copy, reason, title
+from gennas.adapt.copies import Model, first, kind_of, run_copy, title
 from gennas.adapt.space import Own
 from gennas.errors import InputError
 from gennas.scoring import Context
@@ -35,18 +35,9 @@ class GraphBackbone(nn.Module):
 def examine_graphs(model: Model, features: Tensor, edges: Tensor) -> int:
     """Run a copy on a graph: the size K of what it gives, (N, K)."""
     shapes = f"features {tuple(features.shape)} and edges {tuple(edges.shape)}"
-    try:
-        with torch.no_grad():
-            output = first(make_copy(model).eval()(features, edges))
-    except InputError:
-        raise
-    except Exception as error:  # whatever a forward can raise
-        raise InputError(
-            f"model: {title(model)} fails on {shapes} ({reason(error)}); give inputs=(features, edges) that it reads"
-        ) from error
+    output = run_copy(model, (features, edges), shapes, "inputs=(features, edges)")
     if not (isinstance(output, Tensor) and output.ndim == 2 and len(output) == len(features)):
-        given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise InputError(f"model: {title(model)} gives {given} of {shapes}; let it give (nodes, features)")
+        raise InputError(f"model: {title(model)} gives {kind_of(output)} of {shapes}; let it give (nodes, features)")
     return int(output.shape[1])
 
 

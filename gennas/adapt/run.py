@@ -80,14 +80,18 @@ def read_inputs(inputs: Inputs | None, protocol: Protocol, seed: int) -> tuple[s
         if (found := module.read(batch)) is not None:
             return family, found
     accepted = "; or ".join(module.ACCEPTS for module in modules.values())
-    given = " and ".join(f"{tensor.dtype} of shape {tuple(tensor.shape)}" for tensor in batch)
-    raise InputError(f"inputs: {given}; give {accepted}")
+    raise InputError(f"inputs: {described(batch)}; give {accepted}")
 
 
 def as_tensors(inputs: Inputs) -> tuple[torch.Tensor, ...]:
     """What a network reads, on the CPU: one tensor, or several."""
     several = inputs if isinstance(inputs, tuple) else (inputs,)
     return tuple(torch.as_tensor(one).detach().cpu() for one in several)
+
+
+def described(batch: tuple[torch.Tensor, ...]) -> str:
+    """How an error message calls what a network reads."""
+    return " and ".join(f"{tensor.dtype} of shape {tuple(tensor.shape)}" for tensor in batch)
 
 
 def find_task(task: Any, family: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from gennas.adapt.copies import Model, first, make_copy, reason, title
+from gennas.adapt.copies import Model, first, kind_of, run_copy, title
 from gennas.adapt.space import Own
 from gennas.errors import InputError
 from gennas.scoring import Context
@@ -33,21 +33,11 @@ class SequenceBackbone(nn.Module):
 
 def examine_sequences(model: Model, sequences: Tensor) -> int:
     """Run a copy on sequences (T, B, D): the size E of what it gives, (T, B, E)."""
-    shape = tuple(sequences.shape)
-    try:
-        with torch.no_grad():
-            output = first(make_copy(model).eval()(sequences))
-    except InputError:
-        raise
-    except Exception as error:  # whatever a forward can raise
-        raise InputError(
-            f"model: {title(model)} fails on sequences {shape} ({reason(error)}); give inputs= as (time, batch, "
-            "dimension) that it reads"
-        ) from error
+    given = f"sequences {tuple(sequences.shape)}"
+    output = run_copy(model, (sequences,), given, "inputs= as (time, batch, dimension)")
     if not (isinstance(output, Tensor) and output.ndim == 3 and output.shape[:2] == sequences.shape[:2]):
-        given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise InputError(
-            f"model: {title(model)} gives {given} of sequences {shape}; let it give (time, batch, features)"
+            f"model: {title(model)} gives {kind_of(output)} of {given}; let it give (time, batch, features)"
         )
     return int(output.shape[2])
 

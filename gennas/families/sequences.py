@@ -1,4 +1,4 @@
-"""Sequences (T, B, D): recurrent networks, which map one to another, token by token."""
+"""Sequences (T, B, D): recurrent networks and transformers, which map one to another, token by token."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -135,6 +135,20 @@ def losses(model: nn.Module, streams: Streams, first: int = BPTT) -> Iterator[tu
         yield loss, int((targets != IGNORED).sum())
 
 
+def descend(
+    model: nn.Module, optimizer: torch.optim.Optimizer, found: Iterable[tuple[Tensor, int]], clip: float
+) -> float:
+    """A step for each mean loss of a number of tokens, gradients clipped; the sum of the losses of all tokens."""
+    total = 0.0
+    for loss, count in found:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        total += loss.item() * count
+    return total
+
+
 def perplexity(loss: float) -> float:
     """Of a mean cross-entropy in nats; infinite where the training failed."""
     return math.exp(loss) if loss < 700 else math.inf  # not-a-number is not less
@@ -155,15 +169,9 @@ class LanguageModelling:
 
     def train_epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> float:
         """One pass over the text, which every `seed` cuts elsewhere: mean loss in nats."""
-        model.train()
-        total, streams = 0.0, self.parts["train"]
-        for loss, count in losses(model, streams, first=1 + seed % BPTT):
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-            optimizer.step()
-            total += loss.item() * count
-        return total / streams.tokens
+        streams = self.parts["train"]
+        found = losses(model.train(), streams, first=1 + seed % BPTT)
+        return descend(model, optimizer, found, CLIP) / streams.tokens
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, part: str) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from gennas.seeds import derive_seed
-from gennas.training.language_model import IGNORED, perplexity, read_tokens
+from gennas.training.language_model import IGNORED, descend, perplexity, read_tokens
 
 Params = Mapping[str, Any]
 LENGTH = 128  # tokens of a sequence, as of the pre-training of NAS-Bench-BERT's networks
@@ -121,19 +121,12 @@ class MaskedLanguageModelling:
 
     def train_epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> float:
         """One pass over the text, which every `seed` cuts, hides and orders in its own way: mean loss in nats."""
-        model.train()
         generator = Generator().manual_seed(seed)
         start = int(torch.randint(len(self.text), (), generator=generator))
         masked = Masked.of(self.text.roll(-start), self.words, generator)
         order = torch.randperm(masked.inputs.shape[1], generator=generator)
-        total = 0.0
-        for loss, count in losses(model, masked.batches(self.batch_size, order)):
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-            optimizer.step()
-            total += loss.item() * count
-        return total / masked.chosen
+        found = losses(model.train(), masked.batches(self.batch_size, order))
+        return descend(model, optimizer, found, CLIP) / masked.chosen
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, part: str) -> tuple[float, float]:

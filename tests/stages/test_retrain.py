@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import write_answer
+from helpers import stopped_after, write_answer
 
 from gennas import spaces
 from gennas.data.images import Labelled
@@ -163,24 +163,10 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path):
     assert outputs(tmp_path) == outputs(study / "whole/found")
 
 
-def stop_after(saves: int, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the stage until its progress was saved so many times."""
-    left = iter(range(saves - 1))
-    save = Checkpoint.save
-
-    def save_then_stop(self, **progress):
-        save(self, **progress)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Checkpoint, "save", save_then_stop)
-        retrain.unit(**arguments)
-
-
 @pytest.mark.parametrize(("role", "saves"), [("found", 1), ("random", 3), ("found", 4)])  # first, within, last epoch
 def test_stopped_at_any_epoch(study, tmp_path, monkeypatch, role, saves):
-    stop_after(saves, unit(study, tmp_path, role), monkeypatch)
+    with stopped_after(saves, monkeypatch):
+        retrain.unit(**unit(study, tmp_path, role))
     epochs = []
     original = Classification.train_epoch
     monkeypatch.setattr(Classification, "train_epoch", lambda *args: epochs.append(1) or original(*args))
@@ -213,7 +199,8 @@ def test_a_checkpoint_counts_for_the_code_of_the_network_too(study, tmp_path, mo
 
 def test_the_checkpoint_of_another_architecture_is_ignored(study, tmp_path, monkeypatch, caplog):
     """An answer that changes after a job was killed."""
-    stop_after(2, unit(study, tmp_path, "random"), monkeypatch)
+    with stopped_after(2, monkeypatch):
+        retrain.unit(**unit(study, tmp_path, "random"))
     retrain.unit(**unit(study, tmp_path))
     assert "the checkpoint of another study, ignored" in caplog.text
     assert outputs(tmp_path) == outputs(study / "whole/found")

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import write_answer
+from helpers import stopped_after, write_answer
 
 from gennas.files.documents import read_json
-from gennas.training.recipe import Checkpoint
 from stages import retrain
 from stages.support import artifacts
 
@@ -52,15 +51,7 @@ def test_digits_are_learnt_from_twenty_of_each(given, tmp_path, role):
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(given, tmp_path, monkeypatch, caplog):
     whole = train(tmp_path / "whole", "found", given, epochs=4)
-    left, save = iter(range(1)), Checkpoint.save
-
-    def save_then_stop(self, **progress):
-        save(self, **progress)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Checkpoint, "save", save_then_stop)
+    with stopped_after(2, monkeypatch):
         train(tmp_path / "stopped", "found", given, epochs=4)
     with caplog.at_level("INFO"):
         stopped = train(tmp_path / "stopped", "found", given, epochs=4)

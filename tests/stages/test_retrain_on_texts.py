@@ -3,18 +3,16 @@
 import math
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
-from helpers import write_answer
+from helpers import stopped_after, write_answer
 from texts_and_lstms import PARAMS, Recurrent, write
 
 from gennas import spaces
 from gennas.errors import InputError
 from gennas.files.documents import read_json
 from gennas.training.language_model import load
-from gennas.training.recipe import Checkpoint
 from stages import retrain
 from stages.support import artifacts
 
@@ -55,20 +53,6 @@ def train(folder: Path, role: str, given: dict[str, Path], space: str = "nasbenc
     retrain.unit(best, given["architectures"], *outputs, space, role, PARAMS | changes, 1)
 
 
-def stop_after(saves: int, monkeypatch: pytest.MonkeyPatch, *arguments: Any, **changes: object) -> None:
-    """Run a unit until its progress was saved so many times."""
-    left, save = iter(range(saves - 1)), Checkpoint.save
-
-    def save_then_stop(self, **progress):
-        save(self, **progress)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Checkpoint, "save", save_then_stop)
-        train(*arguments, **changes)
-
-
 def outputs(folder: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in OUTPUTS]
 
@@ -98,7 +82,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, monkeypatch,
     study = {"dataset": str(write(tmp_path / "texts", train=TEXT)), "width": 0.02}
     given = inputs(tmp_path, "n0=linear(x,h0);n1=tanh(n0);h0=n1")
     train(tmp_path / "whole", "found", given, **study)
-    stop_after(saves, monkeypatch, tmp_path / "stopped", "found", given, **study)
+    with stopped_after(saves, monkeypatch):
+        train(tmp_path / "stopped", "found", given, **study)
     with caplog.at_level("INFO"):
         train(tmp_path / "stopped", "found", given, **study)
     assert "resumed after epoch" in caplog.text
@@ -107,7 +92,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, monkeypatch,
 
 def test_a_checkpoint_of_another_text_is_ignored(toy_space, tmp_path, monkeypatch, caplog):
     folder, given = write(tmp_path / "texts", train=TEXT), inputs(tmp_path)
-    stop_after(2, monkeypatch, tmp_path / "stopped", "found", given, dataset=str(folder))
+    with stopped_after(2, monkeypatch):
+        train(tmp_path / "stopped", "found", given, dataset=str(folder))
     write(folder, train=TEXT, test="three one\n")
     train(tmp_path / "stopped", "found", given, dataset=str(folder))
     assert "the checkpoint of another study, ignored" in caplog.text
@@ -125,7 +111,8 @@ def test_transformers_restore_words_and_go_on_where_they_were_stopped(tmp_path, 
     study = {"space": "flexibert", "dataset": str(write(tmp_path / "texts", train=TEXT)), "width": 0.05}
     given = inputs(tmp_path, "128|h2-f1|h4-f1", "256|h2-f3-512|h4-f1")
     train(tmp_path / "whole", role, given, **study)
-    stop_after(2, monkeypatch, tmp_path / "stopped", role, given, **study)
+    with stopped_after(2, monkeypatch):
+        train(tmp_path / "stopped", role, given, **study)
     train(tmp_path / "stopped", role, given, **study)
     assert outputs(tmp_path / "stopped" / role) == outputs(tmp_path / "whole" / role)
     metrics = read_json(tmp_path / "whole" / role / "metrics.json")

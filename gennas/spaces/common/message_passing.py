@@ -53,7 +53,7 @@ class Graph:
         return Graph(torch.stack([torch.cat([end, loops]) for end in (self.source, self.target)]), self.nodes)
 
     def sources(self, features: Tensor) -> Tensor:
-        """What each edge comes from: (N, ...) to (E, ...). Unlike indexing, its gradient is summed in one order."""
+        """What each edge comes from: (N, ...) to (E, ...). Unlike indexing, its gradient has one order on a CPU."""
         return features.index_select(0, self.source)
 
     def targets(self, features: Tensor) -> Tensor:
